@@ -1,0 +1,19 @@
+//! The daemon on the pump: it carries out the effects of the pure `pump` machine and decides nothing about therapy.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `config` | what a maker or hospital sets |
+//! | `identity` | the pump's key and certificates: made here, enrolled and renewed over EST |
+//! | `sealed` | encrypted files and the append-only journal, whole after a power loss at any byte |
+//! | `tuf` | full TUF verification and background fetching |
+//! | `link` | the live link's client side |
+//! | `controller` | the port to the therapy controller |
+//! | `daemon` | the one loop that owns the state |
+
+pub mod config;
+pub mod controller;
+pub mod daemon;
+pub mod identity;
+pub mod link;
+pub mod sealed;
+pub mod tuf;

@@ -1,0 +1,2 @@
+//! The daemon on the pump.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The HTTP surface as data: route, permission, audit name, types.

@@ -1,0 +1,1 @@
+//! Real binaries, real peers, kill -9, lossy networks.

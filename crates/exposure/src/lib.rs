@@ -1,0 +1,1 @@
+//! SBOM, advisories and the fleet.

@@ -1,0 +1,1 @@
+//! What the hub decides: lifecycle, phase, rollout planner, adoption.

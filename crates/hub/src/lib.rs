@@ -1,0 +1,26 @@
+//! The server that a hospital runs: pure decisions from the other rooms, carried out on real sockets and a real
+//! database.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `config` | what the operator may set, with defaults |
+//! | `keys` | the files that hold the hub's private keys, encrypted at rest |
+//! | `state` | the one shared state: store, live links, registry guard |
+//! | `tls` | TLS 1.3 acceptors and the registry check in the handshake |
+//! | `est` | RFC 7030 enrolment |
+//! | `repo` | TUF metadata and artifacts, served and accepted |
+//! | `link` | the live link's server side |
+//! | `console` | HTTP API and web console |
+//! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
+//! | `server` | starts and ends all of it |
+
+pub mod config;
+pub mod console;
+pub mod est;
+pub mod keys;
+pub mod link;
+pub mod repo;
+pub mod server;
+pub mod state;
+pub mod tasks;
+pub mod tls;

@@ -1,0 +1,1 @@
+//! Firewall policy to rule set, and detection machines.

@@ -1,0 +1,1 @@
+//! The drug library: parse, check a program, lint, diff, render.

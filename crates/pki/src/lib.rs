@@ -1,0 +1,1 @@
+//! What a certificate may say: CA, EST messages, CRL; bytes in, bytes out.

@@ -1,0 +1,1 @@
+//! The hub's database on SQLite or PostgreSQL.

@@ -1,0 +1,2 @@
+//! The hospital's binary: `demo serve init ctl doctor backup sim bench`.
+fn main() {}

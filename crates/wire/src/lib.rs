@@ -1,0 +1,1 @@
+//! The contract between hub and agent: schema, versions, limits.
