@@ -16,6 +16,7 @@ mod kind;
 mod lifecycle;
 mod outcome;
 mod report;
+mod role;
 mod therapy;
 mod time;
 mod wait;
@@ -29,6 +30,7 @@ pub use kind::{Kind, KindRow, PerKind, Proof, Switch, SwitchWhen, TouchesTherapy
 pub use lifecycle::{Lifecycle, QuarantineLevel};
 pub use outcome::{Disproof, Outcome, Refusal};
 pub use report::{Report, SlotReport, SlotState};
+pub use role::Role;
 pub use therapy::{ChannelState, HoldSupport, Therapy};
 pub use time::{Span, Time};
 pub use wait::{Owner, Wait};

@@ -1,1 +1,61 @@
-//! The hub's database on SQLite or PostgreSQL.
+//! The hub's database, embedded SQLite or PostgreSQL, behind one set of functions named by noun.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `pumps` | the registry: which pumps exist, where they are in their life, what was last heard of them |
+//! | `certificates` | every certificate that the hub issued, and the snapshot that guards the handshake |
+//! | `enrolment_codes` | one-time codes |
+//! | `goals`, `reports` | what the hub wants of a pump and what the pump said last |
+//! | `events` | what happened on a pump, in order, once (N11) |
+//! | `repo` | signed metadata, artifacts and releases |
+//! | `rollouts` | rollouts and samples of adoption |
+//! | `accounts` | people, sessions, sign-in links, tokens |
+//! | `audit` | the hash-chained record of every decision and refusal |
+//! | `sightings` | strangers at the door, counted |
+//! | `keys` | encryption of what is sensitive |
+//! | `backup` | one file that restores into either engine |
+//!
+//! Rules it keeps: a decision and its audit record are one transaction; what a function returned is durable; nothing
+//! sensitive is written in clear; the same statements run on both engines, and where they cannot, both texts stand side
+//! by side in `engine`. It reads no clock: `now` is always an argument. It decides nothing: `fleet` does.
+
+mod accounts;
+mod audit;
+mod backup;
+mod certificates;
+mod engine;
+mod enrolment_codes;
+mod error;
+mod events;
+mod goals;
+mod keys;
+mod page;
+mod pumps;
+mod repo;
+mod reports;
+mod rollouts;
+mod sightings;
+mod store;
+
+pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
+pub use audit::{Actor, AuditFault, AuditQuery, AuditRecord, AuditVerdict, Checkpoint, Decision, Entry, Verdict};
+pub use backup::BackupSummary;
+pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
+pub use engine::{Engine, sqlite_url};
+pub use enrolment_codes::{CodeRow, NewCode};
+pub use error::StoreError;
+pub use events::{Appended, EventRow, Journal};
+pub use goals::{GoalRow, NewGoal};
+pub use keys::MasterKey;
+pub use page::{Page, PageRequest};
+pub use pumps::{
+    ExpectedPump, FleetCounts, LifecycleChange, LinkFilter, PumpQuery, PumpRow, PumpSort, SortOrder, Standing,
+};
+pub use repo::{Artifact, ArtifactRow, MetadataFile, NewRelease, Publication, ReleaseRow, ReleaseState};
+pub use reports::NewReport;
+pub use rollouts::{AdoptionSample, NewRollout, RolloutRow, RolloutState};
+pub use sightings::{Sighting, SightingRow};
+pub use store::Store;
+
+#[cfg(test)]
+mod tests;
