@@ -178,10 +178,7 @@ impl FromStr for Decimal {
             None => (false, text),
         };
         let (whole, fraction) = match digits.split_once('.') {
-            Some((whole, fraction)) if fraction.is_empty() => {
-                let _ = whole;
-                return Err(DecimalError::Shape);
-            }
+            Some((_, "")) => return Err(DecimalError::Shape),
             Some((whole, fraction)) => (whole, fraction),
             None => (digits, ""),
         };

@@ -149,6 +149,7 @@ impl StoreError {
         Self::Value { what: what.into() }
     }
 
+    #[allow(dead_code, reason = "bodies follow")]
     /// Something that does not exist.
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
