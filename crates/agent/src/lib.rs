@@ -6,6 +6,7 @@
 //! | `identity` | the pump's key and certificates: made here, enrolled and renewed over EST |
 //! | `sealed` | encrypted files and the append-only journal, whole after a power loss at any byte |
 //! | `tuf` | full TUF verification and background fetching |
+//! | `fault` | where a test may let the agent die |
 //! | `link` | the live link's client side |
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
@@ -13,6 +14,7 @@
 pub mod config;
 pub mod controller;
 pub mod daemon;
+pub mod fault;
 pub mod identity;
 pub mod link;
 pub mod sealed;

@@ -142,10 +142,11 @@ fn golden_bytes_do_not_move() {
         next_event: Sequence(6),
         generation: Generation(3),
         model: Model::new("Halcyon 3").expect("a name"),
+        journal: 0x0102_0304_0506_0708,
     }
     .into();
     let hello = link::PumpFrame { body: Some(link::pump_frame::Body::Hello(hello)) };
-    expect!["000000410a3f0a010112106f1c2a340000400080000000000000011a05302e312e30221009090909090909090909090909090909280430063803420948616c63796f6e2033"].assert_eq(&hex(&frame::encode(&hello, limits::HELLO_FRAME).expect("fits")));
+    expect!["0000004a0a480a010112106f1c2a340000400080000000000000011a05302e312e30221009090909090909090909090909090909280430063803420948616c63796f6e2033490807060504030201"].assert_eq(&hex(&frame::encode(&hello, limits::HELLO_FRAME).expect("fits")));
 
     let event = link::Events::from_front(&events()[1..2]);
     let event = link::PumpFrame { body: Some(link::pump_frame::Body::Events(event)) };

@@ -28,6 +28,8 @@ pub struct Greeting {
     pub generation: Generation,
     /// The maker's name for the kind of pump.
     pub model: Model,
+    /// The random id of the pump's event store: numbers of another store say nothing about this one's.
+    pub journal: u64,
 }
 
 impl TryFrom<link::Hello> for Greeting {
@@ -49,6 +51,7 @@ impl TryFrom<link::Hello> for Greeting {
             next_event: Sequence(from.next_event),
             generation: Generation(from.generation),
             model: Model::new(&from.model).map_err(|e| Refused::Name("the model", e))?,
+            journal: from.journal,
         })
     }
 }
@@ -64,6 +67,7 @@ impl From<Greeting> for link::Hello {
             next_event: from.next_event.0,
             generation: from.generation.0,
             model: from.model.as_str().to_owned(),
+            journal: from.journal,
         }
     }
 }
