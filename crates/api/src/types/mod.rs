@@ -1,0 +1,20 @@
+//! The JSON of every call: one file per noun.
+//!
+//! Field names are snake_case, words are kebab-case, times are milliseconds since 1970 in UTC, ids are UUIDs. A field that
+//! may be left out is an `Option`.
+
+mod account;
+mod audit;
+mod enrolment;
+mod overview;
+mod pump;
+mod release;
+mod rollout;
+
+pub use account::*;
+pub use audit::*;
+pub use enrolment::*;
+pub use overview::*;
+pub use pump::*;
+pub use release::*;
+pub use rollout::*;
