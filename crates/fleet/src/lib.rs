@@ -1,1 +1,23 @@
-//! What the hub decides: lifecycle, phase, rollout planner, adoption.
+//! What the hub decides: who may be taken down and by whom, where every slot of every pump is, whose turn it is in a
+//! rollout, how far a release has come, and what a list of pumps says.
+//!
+//! Everything here is computed from what it is given. No function reads a clock, a file or a network, nothing is random,
+//! and nothing is remembered between two calls: the hub stores goals and reports, and asks again.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`lifecycle`] | may this person do this to this pump, and what follows? |
+//! | [`phase`] | where is this slot on its way, why, since when, and whose turn is it? |
+//! | [`explain`] | how do we say that to a person? |
+//! | [`plan`] | which pumps get a new goal now? |
+//! | [`adoption`] | how fast is a release spreading, and who is behind? |
+//! | [`correlate`] | is one identity in two places? |
+//! | [`manifest`] | which pumps does the hospital's list expect, and which rows are wrong? |
+
+pub mod adoption;
+pub mod correlate;
+pub mod explain;
+pub mod lifecycle;
+pub mod manifest;
+pub mod phase;
+pub mod plan;
