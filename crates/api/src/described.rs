@@ -4,11 +4,11 @@
 
 use serde_json::{Map, Value, json};
 use wardline_model::{
-    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, Sequence, Serial,
-    SlotState, Therapy, Time, Version, Wait,
+    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, Role, Sequence, Serial,
+    Therapy, Time, Version, Wait,
 };
 
-use crate::permission::{Permission, Role};
+use crate::permission::Permission;
 
 /// The named schemas collected so far, by name.
 pub type Schema = Map<String, Value>;

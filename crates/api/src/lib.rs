@@ -14,8 +14,10 @@ pub mod types;
 
 pub use described::{Described, Schema};
 pub use openapi::openapi;
-pub use permission::{Permission, Role};
+pub use permission::{Permission, role_sentence};
 pub use route::{Access, Method, ROUTES, Route, RouteId, Surface};
+
+pub use wardline_model::Role;
 
 #[cfg(test)]
 mod tests;

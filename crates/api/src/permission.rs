@@ -4,8 +4,9 @@
 //! |---|---|---|---|---|---|
 //! | read fleet, read audit | ✓ | ✓ | ✓ | ✓ | ✓ |
 //! | read metrics | ✓ | ✓ | ✓ | ✓ | ✓ |
-//! | quarantine, release, mark lost | | | ✓ | ✓ | ✓ |
-//! | retire | | | ✓ | | ✓ |
+//! | quarantine, report lost or found | | | ✓ | ✓ | ✓ |
+//! | give back from quarantine | | | | ✓ | ✓ |
+//! | retire, let enrol anew | | | ✓ | | ✓ |
 //! | enrol | | | ✓ | | ✓ |
 //! | roll out drug libraries, upload releases | | ✓ | | | ✓ |
 //! | verify audit | | | | ✓ | ✓ |
@@ -13,25 +14,8 @@
 //!
 //! A person has one role. There is no role above the matrix and no account outside of it.
 
-use core::fmt;
-use core::str::FromStr;
 use serde::{Deserialize, Serialize};
-
-/// What a person (or a token) is, for this hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Looks, changes nothing.
-    Viewer,
-    /// Answers for drug libraries.
-    Pharmacist,
-    /// Clinical engineering: answers for the pumps as devices.
-    Biomed,
-    /// IT security: takes pumps down and reads the audit.
-    Security,
-    /// Everything, accounts included.
-    Administrator,
-}
+use wardline_model::Role;
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,9 +27,11 @@ pub enum Permission {
     ReadAudit,
     /// Read `/metrics`.
     ReadMetrics,
-    /// Quarantine a pump, give it back, or mark it lost.
+    /// Take a pump down, or report it lost or found.
     QuarantinePumps,
-    /// End a pump's life.
+    /// Give a pump back that was taken down: trust is security's to give.
+    RestorePumps,
+    /// End a pump's life, or let it enrol anew.
     RetirePumps,
     /// Import a manifest and make one-time codes.
     EnrolPumps,
@@ -59,73 +45,14 @@ pub enum Permission {
     ManageAccounts,
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 5] = [Self::Viewer, Self::Pharmacist, Self::Biomed, Self::Security, Self::Administrator];
-
-    /// Whether this role holds a permission: the whole matrix is this one `match`.
-    #[must_use]
-    pub const fn may(self, permission: Permission) -> bool {
-        match permission {
-            Permission::ReadFleet | Permission::ReadAudit | Permission::ReadMetrics => true,
-            Permission::QuarantinePumps => matches!(self, Self::Biomed | Self::Security | Self::Administrator),
-            Permission::RetirePumps | Permission::EnrolPumps => matches!(self, Self::Biomed | Self::Administrator),
-            Permission::RunRollouts | Permission::UploadReleases => {
-                matches!(self, Self::Pharmacist | Self::Administrator)
-            }
-            Permission::VerifyAudit => matches!(self, Self::Security | Self::Administrator),
-            Permission::ManageAccounts => matches!(self, Self::Administrator),
-        }
-    }
-
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Pharmacist => "pharmacist",
-            Self::Biomed => "biomed",
-            Self::Security => "security",
-            Self::Administrator => "administrator",
-        }
-    }
-
-    /// What the role is for, in one line for the person who gives it.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Viewer => "sees everything, changes nothing",
-            Self::Pharmacist => "uploads signed drug libraries and runs their rollouts",
-            Self::Biomed => "enrols, quarantines and retires pumps",
-            Self::Security => "quarantines pumps and verifies the audit trail",
-            Self::Administrator => "everything, accounts included",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or("expected viewer, pharmacist, biomed, security or administrator")
-    }
-}
-
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadFleet,
         Self::ReadAudit,
         Self::ReadMetrics,
         Self::QuarantinePumps,
+        Self::RestorePumps,
         Self::RetirePumps,
         Self::EnrolPumps,
         Self::RunRollouts,
@@ -133,6 +60,19 @@ impl Permission {
         Self::VerifyAudit,
         Self::ManageAccounts,
     ];
+
+    /// Whether a role holds it: the whole matrix is this one `match`.
+    #[must_use]
+    pub const fn held_by(self, role: Role) -> bool {
+        match self {
+            Self::ReadFleet | Self::ReadAudit | Self::ReadMetrics => true,
+            Self::QuarantinePumps => matches!(role, Role::Biomed | Role::Security | Role::Administrator),
+            Self::RetirePumps | Self::EnrolPumps => matches!(role, Role::Biomed | Role::Administrator),
+            Self::RunRollouts | Self::UploadReleases => matches!(role, Role::Pharmacist | Role::Administrator),
+            Self::RestorePumps | Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
+            Self::ManageAccounts => matches!(role, Role::Administrator),
+        }
+    }
 
     /// The word in OpenAPI and in refusals.
     #[must_use]
@@ -142,6 +82,7 @@ impl Permission {
             Self::ReadAudit => "read-audit",
             Self::ReadMetrics => "read-metrics",
             Self::QuarantinePumps => "quarantine-pumps",
+            Self::RestorePumps => "restore-pumps",
             Self::RetirePumps => "retire-pumps",
             Self::EnrolPumps => "enrol-pumps",
             Self::RunRollouts => "run-rollouts",
@@ -149,5 +90,17 @@ impl Permission {
             Self::VerifyAudit => "verify-audit",
             Self::ManageAccounts => "manage-accounts",
         }
+    }
+}
+
+/// What a role is for, in one line for the person who gives it.
+#[must_use]
+pub const fn role_sentence(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "sees everything, changes nothing",
+        Role::Pharmacist => "uploads signed drug libraries and runs their rollouts",
+        Role::Biomed => "enrols, quarantines and retires pumps",
+        Role::Security => "quarantines pumps, gives them back, verifies the audit trail",
+        Role::Administrator => "everything, accounts included",
     }
 }

@@ -129,8 +129,8 @@ macro_rules! routes {
 
 use Access::{Anyone, Needs, SignedIn};
 use Permission::{
-    EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RetirePumps, RunRollouts,
-    UploadReleases, VerifyAudit,
+    EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RestorePumps, RetirePumps,
+    RunRollouts, UploadReleases, VerifyAudit,
 };
 
 routes! {
@@ -143,13 +143,13 @@ routes! {
     ApiPump Get "/api/v1/pumps/{pump}" Api (Needs(ReadFleet)) None, None, ty::<t::PumpDetail>(), "Everything known of one pump";
     ApiPumpEvents Get "/api/v1/pumps/{pump}/events" Api (Needs(ReadFleet)) None, None, ty::<t::PumpEvents>(), "A pump's events, newest first";
     ApiPumpQuarantine Post "/api/v1/pumps/{pump}/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::Reason>(), ty::<t::Decided>(), "Quarantine one pump: its link is cut, therapy is not touched";
-    ApiPumpRelease Post "/api/v1/pumps/{pump}/release" Api (Needs(QuarantinePumps)) Some("pump.release"), ty::<t::Reason>(), ty::<t::Decided>(), "Give a quarantined pump back";
+    ApiPumpRelease Post "/api/v1/pumps/{pump}/release" Api (Needs(RestorePumps)) Some("pump.release"), ty::<t::Reason>(), ty::<t::Decided>(), "Give a quarantined pump back";
     ApiPumpLost Post "/api/v1/pumps/{pump}/lost" Api (Needs(QuarantinePumps)) Some("pump.lost"), ty::<t::Reason>(), ty::<t::Decided>(), "Mark a pump lost: its certificate is revoked";
     ApiPumpFound Post "/api/v1/pumps/{pump}/found" Api (Needs(QuarantinePumps)) Some("pump.found"), ty::<t::Reason>(), ty::<t::Decided>(), "A lost pump was found: it may enrol again";
     ApiPumpRetire Post "/api/v1/pumps/{pump}/retire" Api (Needs(RetirePumps)) Some("pump.retire"), ty::<t::Reason>(), ty::<t::Decided>(), "End a pump's life: its certificate is revoked for good";
+    ApiPumpReEnrol Post "/api/v1/pumps/{pump}/re-enrol" Api (Needs(RetirePumps)) Some("pump.re-enrol"), ty::<t::Reason>(), ty::<t::Decided>(), "Revoke a pump's certificate and let it enrol anew, as after a repair";
     ApiEnrolment Get "/api/v1/enrolment" Api (Needs(ReadFleet)) None, None, ty::<t::Enrolment>(), "Who is expected, who is pending, which codes are out";
     ApiCodesCreate Post "/api/v1/enrolment/codes" Api (Needs(EnrolPumps)) Some("enrolment.code.create"), ty::<t::NewCodes>(), ty::<t::MadeCodes>(), "Make one-time enrolment codes, shown once";
-    ApiCodeRevoke Delete "/api/v1/enrolment/codes/{code}" Api (Needs(EnrolPumps)) Some("enrolment.code.revoke"), None, None, "Withdraw a one-time code";
     ApiManifestImport Post "/api/v1/enrolment/manifest" Api (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, ty::<t::ManifestResult>(), "Import a CSV of expected pumps, all rows or none";
     ApiRollouts Get "/api/v1/rollouts" Api (Needs(ReadFleet)) None, None, ty::<t::Rollouts>(), "All rollouts";
     ApiRolloutCreate Post "/api/v1/rollouts" Api (Needs(RunRollouts)) Some("rollout.create"), ty::<t::NewRollout>(), ty::<t::RolloutRow>(), "Start a rollout of a published release";
@@ -194,17 +194,17 @@ routes! {
     FormSignOut Post "/sign-out" Form (SignedIn) Some("session.sign-out"), None, None, "Sign out";
     FormPassword Post "/settings/password" Form (SignedIn) Some("account.password"), None, None, "Set one's own password";
     FormPumpQuarantine Post "/pumps/{pump}/quarantine" Form (Needs(QuarantinePumps)) Some("pump.quarantine"), None, None, "Quarantine one pump";
-    FormPumpRelease Post "/pumps/{pump}/release" Form (Needs(QuarantinePumps)) Some("pump.release"), None, None, "Give a quarantined pump back";
+    FormPumpRelease Post "/pumps/{pump}/release" Form (Needs(RestorePumps)) Some("pump.release"), None, None, "Give a quarantined pump back";
     FormPumpLost Post "/pumps/{pump}/lost" Form (Needs(QuarantinePumps)) Some("pump.lost"), None, None, "Mark a pump lost";
     FormPumpFound Post "/pumps/{pump}/found" Form (Needs(QuarantinePumps)) Some("pump.found"), None, None, "A lost pump was found";
     FormPumpRetire Post "/pumps/{pump}/retire" Form (Needs(RetirePumps)) Some("pump.retire"), None, None, "End a pump's life";
+    FormPumpReEnrol Post "/pumps/{pump}/re-enrol" Form (Needs(RetirePumps)) Some("pump.re-enrol"), None, None, "Let a pump enrol anew";
     FormPumpsQuarantine Post "/pumps/quarantine" Form (Needs(QuarantinePumps)) Some("pump.quarantine"), None, None, "Quarantine the chosen pumps, after a page that shows them";
     FormRolloutCreate Post "/rollouts" Form (Needs(RunRollouts)) Some("rollout.create"), None, None, "Start a rollout";
     FormRolloutPause Post "/rollouts/{rollout}/pause" Form (Needs(RunRollouts)) Some("rollout.pause"), None, None, "Pause a rollout";
     FormRolloutResume Post "/rollouts/{rollout}/resume" Form (Needs(RunRollouts)) Some("rollout.resume"), None, None, "Resume a rollout";
     FormRolloutHalt Post "/rollouts/{rollout}/halt" Form (Needs(RunRollouts)) Some("rollout.halt"), None, None, "Halt a rollout";
     FormCodes Post "/enrolment/codes" Form (Needs(EnrolPumps)) Some("enrolment.code.create"), None, None, "Make one-time codes and their printable sheet";
-    FormCodeRevoke Post "/enrolment/codes/{code}/revoke" Form (Needs(EnrolPumps)) Some("enrolment.code.revoke"), None, None, "Withdraw a one-time code";
     FormManifest Post "/enrolment/manifest" Form (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, None, "Import a manifest";
     FormAuditVerify Post "/audit/verify" Form (Needs(VerifyAudit)) Some("audit.verify"), None, None, "Verify the whole chain";
     FormAccountCreate Post "/settings/accounts" Form (Needs(ManageAccounts)) Some("account.create"), None, None, "Make an account";

@@ -54,14 +54,15 @@ fn a_form_and_its_api_call_ask_for_the_same_permission() {
 
 #[test]
 fn the_matrix_is_the_documented_one() {
-    let letters =
-        |role: Role| -> String { Permission::ALL.into_iter().map(|p| if role.may(p) { 'x' } else { '-' }).collect() };
-    //                                      read    qre  rol  audit accounts
-    assert_eq!(letters(Role::Viewer), "xxx-------");
-    assert_eq!(letters(Role::Pharmacist), "xxx---xx--");
-    assert_eq!(letters(Role::Biomed), "xxxxxx----");
-    assert_eq!(letters(Role::Security), "xxxx----x-");
-    assert_eq!(letters(Role::Administrator), "xxxxxxxxxx");
+    let letters = |role: Role| -> String {
+        Permission::ALL.into_iter().map(|p| if p.held_by(role) { 'x' } else { '-' }).collect()
+    };
+    // read fleet, audit, metrics; quarantine, restore, retire, enrol; rollouts, releases; audit; accounts
+    assert_eq!(letters(Role::Viewer), "xxx--------");
+    assert_eq!(letters(Role::Pharmacist), "xxx----xx--");
+    assert_eq!(letters(Role::Biomed), "xxxx-xx----");
+    assert_eq!(letters(Role::Security), "xxxxx----x-");
+    assert_eq!(letters(Role::Administrator), "xxxxxxxxxxx");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! People and tokens.
 
-use wardline_model::Time;
+use wardline_model::{Role, Time};
 
 use crate::described::api_type;
-use crate::permission::{Permission, Role};
+use crate::permission::Permission;
 
 api_type! {
     /// Who the caller is.
@@ -30,8 +30,6 @@ api_type! {
         pub role: Role,
         /// Whether sign-in is refused.
         pub disabled: bool,
-        /// Whether a password was set.
-        pub has_password: bool,
         /// When it was made.
         pub created: Time,
         /// The last sign-in.
@@ -72,9 +70,7 @@ api_type! {
 
     /// A token for the command line or another program. The token itself is not kept.
     pub struct TokenRow {
-        /// The number to revoke it by.
-        pub id: String,
-        /// What people call it.
+        /// What people call it; it is revoked by this name.
         pub name: String,
         /// Its role.
         pub role: Role,
@@ -100,8 +96,8 @@ api_type! {
 
     /// A token, shown once.
     pub struct MadeToken {
-        /// The number to revoke it by.
-        pub id: String,
+        /// What people call it.
+        pub name: String,
         /// The token: send it as `Authorization: Bearer …`.
         pub token: String,
         /// When it ends.

@@ -13,18 +13,20 @@ api_type! {
         pub action: Option<String>,
         /// Only records about this pump.
         pub pump: Option<PumpId>,
-        /// Only records below this number: the next page.
-        pub before: Option<u64>,
+        /// Which page, from 1.
+        pub page: Option<u32>,
         /// How many, at most 500; 100 by default.
         pub size: Option<u32>,
     }
 
     /// A page of the audit trail, newest first.
     pub struct AuditPage {
+        /// How many records fit the filters.
+        pub total: u64,
+        /// This page's number, from 1.
+        pub page: u32,
         /// The records.
         pub records: Vec<AuditRow>,
-        /// What to ask for as `before` to get the next page, when there is one.
-        pub next: Option<u64>,
     }
 
     /// One record: a decision or a refusal.
@@ -39,9 +41,9 @@ api_type! {
         pub action: String,
         /// On which pump.
         pub pump: Option<PumpId>,
-        /// That pump's asset tag or serial.
-        pub pump_name: Option<String>,
-        /// How it ended: `done` or `refused`.
+        /// On what, for people: an asset tag, a release, an account.
+        pub subject: String,
+        /// How it ended: `done`, `refused` or `failed`.
         pub outcome: String,
         /// Why.
         pub reason: String,
@@ -51,16 +53,16 @@ api_type! {
 
     /// What a verification of the whole chain found.
     pub struct AuditVerified {
-        /// How many records were read.
-        pub records: u64,
+        /// How many records were read; only known when the chain is whole.
+        pub records: Option<u64>,
         /// Whether every one fits its predecessor and every checkpoint its signature.
         pub intact: bool,
         /// The first record that does not.
         pub first_bad: Option<u64>,
         /// What was wrong with it.
         pub why: Option<String>,
-        /// How many signed checkpoints were checked.
-        pub checkpoints: u64,
+        /// The newest record that a signed checkpoint pins.
+        pub pinned: Option<u64>,
     }
 
     /// A signed checkpoint: keep it elsewhere, and nobody can rewrite what lies before it.

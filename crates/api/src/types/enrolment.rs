@@ -26,13 +26,13 @@ api_type! {
         /// Its id.
         pub id: PumpId,
         /// The hospital's inventory number.
-        pub asset_tag: Option<AssetTag>,
+        pub asset_tag: AssetTag,
         /// The maker's serial number.
         pub serial: Serial,
         /// Its model.
         pub model: Model,
         /// Where it will belong.
-        pub care_area: Option<CareArea>,
+        pub care_area: CareArea,
         /// Since when it has been waiting.
         pub since: Time,
     }
@@ -74,7 +74,7 @@ api_type! {
         /// That pump's asset tag or serial.
         pub name: String,
         /// Where it will belong.
-        pub care_area: Option<CareArea>,
+        pub care_area: CareArea,
         /// The code.
         pub code: String,
         /// When it ends.
@@ -85,8 +85,6 @@ api_type! {
     pub struct ManifestResult {
         /// How many pumps are new.
         pub added: u64,
-        /// How many were known and unchanged.
-        pub unchanged: u64,
         /// The rows that were not understood. When there is one, nothing was imported.
         pub errors: Vec<RowError>,
     }

@@ -2,7 +2,7 @@
 
 use wardline_model::{
     AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, Sequence, Serial,
-    SlotState, Therapy, Time, Version, Wait,
+    Therapy, Time, Version, Wait,
 };
 
 use crate::described::{api_type, api_words};
@@ -18,22 +18,6 @@ api_words! {
         Never = "never",
     }
 
-    /// Where a pump is on its way to its goal, as derived from goal, report and time.
-    pub enum Phase {
-        /// Nothing is wanted of it.
-        NoGoal = "no-goal",
-        /// It has what its goal wants.
-        AtGoal = "at-goal",
-        /// It is working toward its goal or waiting for its moment; nobody needs to act.
-        Waiting = "waiting",
-        /// It is on trial.
-        Trial = "trial",
-        /// It will not get there without a person.
-        NeedsPerson = "needs-person",
-        /// The hub does not know: no report, or one that is too old.
-        Unknown = "unknown",
-    }
-
     /// Whether people need to look at a pump, and how urgently. The one hue that a pump is painted with.
     pub enum Attention {
         /// In service, linked, at its goal.
@@ -46,6 +30,8 @@ api_words! {
         Danger = "danger",
         /// Not enough is known to say that it is well.
         Unknown = "unknown",
+        /// Not in use: expected and not here yet, or retired.
+        Off = "off",
     }
 
     /// What a list of pumps is sorted by.
@@ -103,33 +89,37 @@ api_type! {
         /// Its id, for life.
         pub id: PumpId,
         /// The hospital's inventory number.
-        pub asset_tag: Option<AssetTag>,
+        pub asset_tag: AssetTag,
         /// The maker's serial number.
         pub serial: Serial,
         /// The maker's name for its kind.
         pub model: Model,
         /// Where it belongs.
-        pub care_area: Option<CareArea>,
+        pub care_area: CareArea,
         /// Its place in its life.
         pub lifecycle: Lifecycle,
         /// Its link.
         pub link: LinkState,
+        /// From which network address it was last heard of.
+        pub last_place: Option<String>,
         /// When the hub last heard of it.
         pub last_seen: Option<Time>,
         /// What therapy does, as reported.
         pub therapy: Therapy,
         /// The drug library that is active, as reported.
         pub drug_library: Option<Version>,
-        /// Where it is on its way to its goal.
-        pub phase: Phase,
+        /// The slot that people should look at first.
+        pub slot: Kind,
+        /// Where that slot is on its way to its goal, such as `settled`, `staged` or `unknown`.
+        pub phase: String,
         /// Whether people need to look.
         pub attention: Attention,
         /// Why, in one sentence.
         pub why: String,
         /// Whose turn it is.
         pub owner: Owner,
-        /// Since when the next release has been staged on it.
-        pub staged_since: Option<Time>,
+        /// For how long it has been like this, in milliseconds.
+        pub age_ms: Option<u64>,
         /// When its certificate expires.
         pub certificate_expires: Option<Time>,
     }
@@ -194,24 +184,24 @@ api_type! {
     pub struct Slot {
         /// Which.
         pub kind: Kind,
-        /// Where it is, as reported; absent when the pump never reported.
-        pub state: Option<SlotState>,
+        /// Where it is, as derived from goal, report and time.
+        pub phase: String,
         /// The version that the goal wants.
         pub goal: Option<Version>,
         /// The version that is active.
         pub active: Option<Version>,
         /// The digest that is active.
         pub active_digest: Option<Digest>,
-        /// The version that is on its way.
-        pub next: Option<Version>,
         /// Why it is not moving.
         pub wait: Option<Wait>,
         /// The same as a sentence.
         pub why: String,
         /// Whose turn it is.
         pub owner: Owner,
-        /// Since when the next release has been staged.
-        pub staged_since: Option<Time>,
+        /// For how long it has been like this, in milliseconds; since staged, where something is staged.
+        pub age_ms: Option<u64>,
+        /// What happens next, or what to do.
+        pub next: String,
         /// How the last attempt ended.
         pub last: Option<String>,
         /// Whether people need to look.

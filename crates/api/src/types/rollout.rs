@@ -11,10 +11,12 @@ api_words! {
         Running = "running",
         /// Gives no new turns; a person can resume it.
         Paused = "paused",
-        /// Stopped for good, by a person or by a disproof.
+        /// Stopped itself for good: a pump disproved the release.
         Halted = "halted",
         /// Every pump that counts has it.
-        Done = "done",
+        Finished = "finished",
+        /// A person ended it, or a newer rollout took its place.
+        Cancelled = "cancelled",
     }
 }
 
@@ -83,6 +85,10 @@ api_type! {
         pub at: Time,
         /// How many pumps had the release active.
         pub adopted: u64,
+        /// How many held it ready to switch.
+        pub staged: u64,
+        /// How many should run it.
+        pub wanted: u64,
     }
 
     /// A pump that does not have the release yet.
@@ -90,11 +96,13 @@ api_type! {
         /// Which.
         pub pump: PumpId,
         /// The hospital's inventory number.
-        pub asset_tag: Option<AssetTag>,
+        pub asset_tag: AssetTag,
         /// The maker's serial number.
         pub serial: Serial,
-        /// Where it was last seen.
-        pub care_area: Option<CareArea>,
+        /// Where it belongs.
+        pub care_area: CareArea,
+        /// From which network address it was last heard of.
+        pub last_place: Option<String>,
         /// When it was last seen.
         pub last_seen: Option<Time>,
         /// The version that it runs.
@@ -117,8 +125,6 @@ api_type! {
         pub version: Version,
         /// The care areas that are meant; all when empty.
         pub care_areas: Vec<String>,
-        /// Sizes of the rings in percent, rising, the last 100. `[5, 25, 100]` when left out.
-        pub rings: Option<Vec<u32>>,
         /// How many pumps may be on trial at once; the hub's own default when left out.
         pub trial_cap: Option<u32>,
         /// Why. It is kept in the audit trail.
