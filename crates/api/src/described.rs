@@ -53,7 +53,6 @@ plain! {
     Permission => json!({"type": "string", "enum": Permission::ALL.map(Permission::as_str)}),
     Wait => json!({"type": "string", "description": "why something is not moving"}),
     Owner => json!({"type": "string", "description": "who can end a wait"}),
-    SlotState => json!({"type": "string", "description": "where a slot is on its way to its goal"}),
     HoldSupport => json!({"type": "string", "enum": ["unknown", "grants", "cannot"]}),
     Therapy => json!({"oneOf": [{"const": "unknown"}, {"type": "object", "required": ["known"]}]}),
 }
