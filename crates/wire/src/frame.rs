@@ -143,3 +143,41 @@ impl FrameReader {
         }
     }
 }
+
+/// Frames on their way out of one stream. It writes nothing itself: a loop at the edge writes [`FrameWriter::pending`]
+/// and tells it with [`FrameWriter::sent`] how much went. No buffer is held while nothing is in flight.
+#[derive(Debug, Default)]
+pub struct FrameWriter {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl FrameWriter {
+    /// A writer with nothing to send.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), sent: 0 }
+    }
+
+    /// Adds one frame behind the others.
+    ///
+    /// # Errors
+    /// As [`encode`]; nothing is added then.
+    pub fn push<M: Message>(&mut self, message: &M, limit: usize) -> Result<(), FrameError> {
+        append(message, limit, &mut self.bytes)
+    }
+
+    /// What is to be written next; empty when there is nothing.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// Tells how many bytes of [`FrameWriter::pending`] were written.
+    pub fn sent(&mut self, bytes: usize) {
+        self.sent = (self.sent + bytes).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            *self = Self::new();
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! One link from Hello to its end.
+//!
+//! | the pump sends | the hub does |
+//! |---|---|
+//! | Hello, first and once | compares the pump with the certificate, agrees on a version, puts the link into the table, asks the registry again, sends Welcome and, if the pump's is older, the goal |
+//! | Report | stores it |
+//! | Events | stores them and, when they are durable, sends Ack |
+//! | Heartbeat | sends it back |
+//! | Bye | ends the link |
+//! | anything else, or too much, too large, too slow | sends Close with the reason, ends the link, and records it |
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use wardline_model::{Report, Sequence, Time, covers};
+use wardline_store::{Appended, Journal, NewReport, StoreError};
+use wardline_wire::link::{self, ByeReason, CloseReason, HubFrame, PumpFrame, hub_frame, pump_frame};
+use wardline_wire::{FrameError, Greeting, limits, version};
+
+use super::stream::{Stream, StreamError};
+use super::table::Mail;
+use super::{Links, LiveLink, Peer, Presence, now};
+
+/// How a link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The pump said good-bye.
+    Bye(ByeReason),
+    /// The hub ended it.
+    Closed {
+        /// The reason that the pump was told.
+        reason: CloseReason,
+        /// The explanation that the pump was told.
+        detail: String,
+    },
+    /// The connection ended without a word.
+    Lost(String),
+}
+
+fn closed(reason: CloseReason, detail: impl Into<String>) -> Ended {
+    Ended::Closed { reason, detail: detail.into() }
+}
+
+impl From<StreamError> for Ended {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Io(error) => Self::Lost(error.to_string()),
+            StreamError::Frame(FrameError::Cut) => Self::Lost("the stream ended in the middle of a frame".into()),
+            StreamError::Frame(error) => closed(CloseReason::BadFrame, error.to_string()),
+        }
+    }
+}
+
+impl From<FrameError> for Ended {
+    fn from(error: FrameError) -> Self {
+        StreamError::from(error).into()
+    }
+}
+
+/// The store could not keep something: the pump keeps it and comes back.
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a link is ended because the store failed");
+        closed(CloseReason::HubTrouble, "the hub could not store; try again later")
+    }
+}
+
+/// Serves one pump until its link ends. `io` is the stream right after the handshake that proved `peer`.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, peer: Peer, links: Arc<Links>) -> Ended {
+    let mut stream = Stream::new(io);
+    let ended = match greet(&mut stream, &peer, &links).await {
+        Err(ended) => ended,
+        Ok(greeting) => {
+            let link = LiveLink::new(peer.clone(), now());
+            take_place(&links, &link);
+            let mut session =
+                Session { stream, link, links: &links, journal: Journal(greeting.journal), bucket: Bucket::full() };
+            let ended = match session.welcome(&greeting).await {
+                Ok(()) => session.run().await,
+                Err(ended) => ended,
+            };
+            if links.table.remove(&session.link) {
+                links.note_presence(Presence::Down { pump: peer.pump, at: now() });
+            }
+            stream = session.stream;
+            ended
+        }
+    };
+    if let Ended::Closed { reason, detail } = &ended {
+        stream.end(&close_frame(*reason, detail));
+        if let Some(word) = blame(*reason) {
+            links.record_refusal(&peer, word, detail, now()).await;
+        }
+    }
+    ended
+}
+
+/// Waits for Hello and compares it with the certificate. Nothing but its small frame is read from a peer until then.
+async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Stream<S>,
+    peer: &Peer,
+    links: &Links,
+) -> Result<Greeting, Ended> {
+    if !links.gate.admits(peer) {
+        // The handshake let it in and the registry does not: it was taken down in between, or resumed an old session.
+        return Err(closed(CloseReason::TakenDown, "this pump may not link"));
+    }
+    let within = Duration::from_millis(links.settings.hello_within.as_ms());
+    let first = tokio::time::timeout(within, poll_fn(|cx| stream.poll_frame(cx, limits::HELLO_FRAME)))
+        .await
+        .map_err(|_| closed(CloseReason::TooSlow, "no Hello in time"))??;
+    let Some(frame) = first else { return Err(Ended::Lost("the peer left before its Hello".into())) };
+    let Some(pump_frame::Body::Hello(hello)) = frame.body else {
+        return Err(closed(CloseReason::BadFrame, "the first frame must be Hello"));
+    };
+    let greeting = Greeting::try_from(hello).map_err(|why| closed(CloseReason::BadFrame, why.to_string()))?;
+    if greeting.pump != peer.pump {
+        covers!("N14");
+        let detail = format!("Hello names pump {}, the certificate names pump {}", greeting.pump, peer.pump);
+        return Err(closed(CloseReason::WrongPump, detail));
+    }
+    match version::agree(version::LINK, &greeting.versions) {
+        Some(_) => Ok(greeting),
+        None => Err(closed(CloseReason::Version, "no common version of the link protocol")),
+    }
+}
+
+/// Puts the link into the table. An older link of the same pump makes room: after a reconnect the newest is the live
+/// one, and two at once are a sign of a copied certificate, which is counted.
+fn take_place(links: &Links, link: &Arc<LiveLink>) {
+    let peer = link.peer();
+    if let Some(older) = links.table.insert(link) {
+        if older.peer().place.ip() != peer.place.ip() {
+            links.strangers.note(&peer.pump.to_string(), peer.place, "second-link", link.since());
+        }
+        older.close(CloseReason::NewerLink);
+    }
+    let place = peer.place.ip().to_string();
+    links.note_presence(Presence::Up { pump: peer.pump, place, at: link.since() });
+}
+
+struct Session<'a, S> {
+    stream: Stream<S>,
+    link: Arc<LiveLink>,
+    links: &'a Links,
+    journal: Journal,
+    bucket: Bucket,
+}
+
+/// What the link does next.
+enum Turn {
+    Mail(Mail),
+    Frame(Option<PumpFrame>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+    async fn welcome(&mut self, greeting: &Greeting) -> Result<(), Ended> {
+        let pump = greeting.pump;
+        // Only now, with the link in the table: a quarantine before this line shows in the registry, one after it finds
+        // the link.
+        let entry = (self.links.gate.entry)(pump).filter(|entry| entry.admits(&self.link.peer().fingerprint));
+        let Some(entry) = entry else { return Err(closed(CloseReason::TakenDown, "this pump may not link")) };
+        if entry.current != Some(self.link.peer().fingerprint)
+            || entry.lifecycle != wardline_model::Lifecycle::InService
+        {
+            let used = self.links.store.certificate_used(pump, &self.link.peer().fingerprint, now());
+            let entry = Box::pin(used).await?;
+            (self.links.gate.update)(entry);
+        }
+        let known = Box::pin(self.links.known_of(pump, self.journal)).await?;
+        self.push(hub_frame::Body::Welcome(link::Welcome {
+            version: version::agree(version::LINK, &greeting.versions).unwrap_or_default(),
+            now: now().as_unix_ms(),
+            acked: known.durable.0,
+            heartbeat_s: u32::try_from(self.links.settings.heartbeat.as_s()).unwrap_or(u32::MAX),
+        }))?;
+        match known.goal {
+            Some((generation, signed)) if generation > greeting.generation => {
+                self.push(hub_frame::Body::Goal(link::Goal { signed: signed.to_vec() }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn run(&mut self) -> Ended {
+        loop {
+            let done = match self.turn().await {
+                Ok(Turn::Mail(mail)) => self.read_mail(mail),
+                Ok(Turn::Frame(Some(frame))) => self.answer(frame).await,
+                Ok(Turn::Frame(None)) => Err(Ended::Lost("the pump ended the connection".into())),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(ended) = done {
+                return ended;
+            }
+        }
+    }
+
+    /// Waits for mail or a frame; mail goes first.
+    async fn turn(&mut self) -> Result<Turn, StreamError> {
+        let (stream, link) = (&mut self.stream, &self.link);
+        poll_fn(|cx| {
+            if let Poll::Ready(mail) = link.poll_mail(cx) {
+                return Poll::Ready(Ok(Turn::Mail(mail)));
+            }
+            let frame = stream.poll_frame(cx, limits::LINK_FRAME);
+            if frame.is_pending() && stream.is_busy() {
+                if link.busy_since().is_none() {
+                    link.note_busy(Some(now()));
+                }
+            } else {
+                link.note_busy(None);
+            }
+            frame.map_ok(Turn::Frame)
+        })
+        .await
+    }
+
+    fn read_mail(&mut self, mail: Mail) -> Result<(), Ended> {
+        if let Some(reason) = mail.close {
+            return Err(closed(reason, sentence(reason)));
+        }
+        if let Some(signed) = mail.goal {
+            self.push(hub_frame::Body::Goal(link::Goal { signed: signed.to_vec() }))?;
+        }
+        if let Some(timestamp) = mail.metadata {
+            self.push(hub_frame::Body::NewMetadata(link::NewMetadata { timestamp }))?;
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, frame: PumpFrame) -> Result<(), Ended> {
+        let now = now();
+        self.link.note_heard(now);
+        if !self.bucket.takes(cost(&frame), now) {
+            return Err(closed(CloseReason::TooFast, "more frames than the limit allows"));
+        }
+        match frame.body {
+            Some(pump_frame::Body::Heartbeat(beat)) => self.push(hub_frame::Body::Heartbeat(beat)),
+            Some(pump_frame::Body::Events(events)) => self.keep_events(events, now).await,
+            Some(pump_frame::Body::Report(report)) => self.keep_report(report, now).await,
+            Some(pump_frame::Body::Bye(bye)) => Err(Ended::Bye(bye.reason())),
+            Some(pump_frame::Body::Hello(_)) => Err(closed(CloseReason::BadFrame, "a second Hello")),
+            None => Err(closed(CloseReason::BadFrame, "a frame of an unknown kind")),
+        }
+    }
+
+    async fn keep_events(&mut self, events: link::Events, now: Time) -> Result<(), Ended> {
+        covers!("N11");
+        let events = events.checked().map_err(|why| closed(CloseReason::BadFrame, why.to_string()))?;
+        if events.is_empty() {
+            return Err(closed(CloseReason::BadFrame, "a frame of no events"));
+        }
+        let pump = self.link.peer().pump;
+        let append = self.links.store.append_events(pump, self.journal, events, now);
+        match self.unless_closed(append).await?? {
+            Appended::Durable(durable) => {
+                self.links.note_durable(pump, self.journal, durable);
+                self.push(hub_frame::Body::Ack(link::Ack { seq: durable.0 }))
+            }
+            Appended::Gap { expected } => {
+                let Sequence(expected) = expected;
+                Err(closed(CloseReason::Sequence, format!("events from number {expected} on are expected")))
+            }
+        }
+    }
+
+    async fn keep_report(&mut self, report: link::Report, now: Time) -> Result<(), Ended> {
+        let report = Report::try_from(report).map_err(|why| closed(CloseReason::BadFrame, why.to_string()))?;
+        if report.pump != self.link.peer().pump {
+            return Err(closed(CloseReason::WrongPump, format!("a report of pump {}", report.pump)));
+        }
+        self.link.note_clock(report.at, now);
+        let save = self.links.store.save_report(NewReport { report, received: now });
+        Ok(self.unless_closed(save).await??)
+    }
+
+    /// Waits for the store, unless the link is to be cut: that does not wait for anything. What the store was asked to
+    /// do may still happen; the pump was not told, and sends it again.
+    async fn unless_closed<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+        let mut work = Box::pin(work);
+        poll_fn(|cx| match self.link.poll_close(cx) {
+            Poll::Ready(reason) => Poll::Ready(Err(closed(reason, sentence(reason)))),
+            Poll::Pending => work.as_mut().poll(cx).map(Ok),
+        })
+        .await
+    }
+
+    fn push(&mut self, body: hub_frame::Body) -> Result<(), Ended> {
+        if self.stream.waiting() > MOST_WAITING {
+            return Err(closed(CloseReason::TooSlow, "the pump does not read what it is sent"));
+        }
+        Ok(self.stream.push(&HubFrame { body: Some(body) })?)
+    }
+}
+
+/// The most bytes that may wait for a pump that does not read: a few goals and a few hundred small frames.
+const MOST_WAITING: usize = 2 * limits::LINK_FRAME;
+
+fn close_frame(reason: CloseReason, detail: &str) -> HubFrame {
+    let close = link::Close {
+        reason: reason as i32,
+        detail: wardline_wire::text::clean(detail, limits::EXPLANATION),
+        versions: if reason == CloseReason::Version { version::LINK.to_vec() } else { Vec::new() },
+        retry_after_s: match reason {
+            CloseReason::TooFast => 30,
+            CloseReason::TakenDown | CloseReason::Version => 60,
+            CloseReason::HubTrouble => 10,
+            _ => 0,
+        },
+    };
+    HubFrame { body: Some(hub_frame::Body::Close(close)) }
+}
+
+/// The word in the audit for a reason that speaks against the peer; `None` where nobody did anything wrong.
+const fn blame(reason: CloseReason) -> Option<&'static str> {
+    match reason {
+        CloseReason::WrongPump => Some("wrong-pump"),
+        CloseReason::BadFrame => Some("bad-frame"),
+        CloseReason::TooSlow => Some("too-slow"),
+        CloseReason::TooFast => Some("too-fast"),
+        CloseReason::Sequence => Some("sequence"),
+        CloseReason::Version => Some("version"),
+        CloseReason::TakenDown => Some("taken-down"),
+        CloseReason::Unspecified | CloseReason::NewerLink | CloseReason::HubStopping | CloseReason::HubTrouble => None,
+    }
+}
+
+const fn sentence(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::TakenDown => "this pump was taken down; therapy runs on",
+        CloseReason::NewerLink => "the same pump opened a newer link",
+        CloseReason::HubStopping => "the hub is stopping; try again soon",
+        CloseReason::TooSlow => "a frame or heartbeat took too long",
+        CloseReason::Unspecified
+        | CloseReason::Version
+        | CloseReason::WrongPump
+        | CloseReason::BadFrame
+        | CloseReason::TooFast
+        | CloseReason::Sequence
+        | CloseReason::HubTrouble => "the link was ended",
+    }
+}
+
+/// What a frame costs: one, and an event a hundredth more, in hundredths.
+fn cost(frame: &PumpFrame) -> u32 {
+    match &frame.body {
+        Some(pump_frame::Body::Events(events)) => u32::try_from(events.events.len()).unwrap_or(u32::MAX),
+        Some(_) | None => 100,
+    }
+}
+
+/// How much a pump may still send: a bucket that fills with time. Events wait for the disk anyway, so they cost little;
+/// everything else is rare on a sound pump.
+struct Bucket {
+    left: u32,
+    at: Time,
+}
+
+impl Bucket {
+    /// A full bucket: 600 frames at once, or the 60,000 events of a long time offline.
+    const FULL: u32 = 60_000;
+    /// What comes back per second: 10 frames or 1,000 events.
+    const PER_S: u64 = 1_000;
+
+    const fn full() -> Self {
+        Self { left: Self::FULL, at: Time::from_unix_ms(0) }
+    }
+
+    fn takes(&mut self, cost: u32, now: Time) -> bool {
+        let back = now.since(self.at).as_ms().saturating_mul(Self::PER_S) / 1_000;
+        if back > 0 {
+            self.left = self.left.saturating_add(u32::try_from(back).unwrap_or(u32::MAX)).min(Self::FULL);
+            self.at = now;
+        }
+        match self.left.checked_sub(cost) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
