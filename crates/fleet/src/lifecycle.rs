@@ -54,13 +54,14 @@ impl Act {
 
     /// The roles that may do it. Empty for what only the hub does, on proof that the pump gave.
     ///
-    /// Taking down is open to biomed as well as security, because minutes count; giving back trust is security's.
+    /// Taking down is open to biomed as well as to security, because minutes count.
     #[must_use]
     pub const fn roles(self) -> &'static [Role] {
         match self {
             Self::Enrol | Self::Link => &[],
-            Self::Quarantine | Self::ReportLost | Self::Find => &[Role::Biomed, Role::Security, Role::Administrator],
-            Self::Release => &[Role::Security, Role::Administrator],
+            Self::Quarantine | Self::Release | Self::ReportLost | Self::Find => {
+                &[Role::Biomed, Role::Security, Role::Administrator]
+            }
             Self::Retire | Self::ReEnrol => &[Role::Biomed, Role::Administrator],
         }
     }

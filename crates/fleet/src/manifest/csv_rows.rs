@@ -25,10 +25,15 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut rows = Vec::new();
+    let (mut line, mut counted) = (1u32, 0usize);
     for record in reader.records() {
         let record = record.map_err(|error| Faults::of_file(format!("the file is not CSV: {error}")))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        // The reader's own line numbers stand before blank lines and line feeds that it skips; people count from the text.
+        let from = record.position().map_or(counted, |position| position.byte() as usize).clamp(counted, text.len());
+        let skipped = text.as_bytes()[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let feeds = text.as_bytes()[counted..from + skipped].iter().filter(|byte| **byte == b'\n').count();
+        line = line.saturating_add(u32::try_from(feeds).unwrap_or(u32::MAX));
+        counted = from + skipped;
         rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
         // One more than allowed, so that the reader of rows can name the line.
         if rows.len() > MOST_ROWS + 1 {

@@ -1,1 +1,112 @@
-//! Tests of `manifest`.
+//! Lists with every fault that we have a sentence for, and "no input panics".
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::{Faults, Line, from_bytes, from_csv, from_rows, from_xlsx};
+
+fn said(result: Result<Vec<Line>, Faults>) -> String {
+    match result {
+        Ok(lines) => lines.iter().map(|line| format!("{} {}\n", line.line, line.asset_tag)).collect(),
+        Err(faults) => {
+            let list: String = faults.faults.iter().map(|fault| format!("{fault}\n")).collect();
+            format!("{faults}\n{list}")
+        }
+    }
+}
+
+fn check(csv: &str, expect: Expect) {
+    expect.assert_eq(&said(from_csv(csv.as_bytes())));
+}
+
+#[test]
+fn a_good_list_is_read_whatever_its_columns_are_called() {
+    let csv = "\u{feff}Serial Number;Asset-Tag;Model;Ward;MAC\r\nHX1;P-1;Halcyon 3;Intensive care;00-11-22-AA-BB-CC\r\n\r\nHX2;P-2;Halcyon 3;Oncology;\r\n";
+    let lines = from_csv(csv.as_bytes()).unwrap();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((lines[1].line, lines[1].asset_tag.as_str(), lines[1].care_area.as_str()), (4, "P-2", "Oncology"));
+    assert_eq!((lines[0].mac.as_deref(), lines[1].mac.as_deref()), (Some("00:11:22:aa:bb:cc"), None));
+}
+
+#[test]
+fn every_fault_is_named_with_line_column_value_and_what_was_expected() {
+    check(
+        "asset_tag,model,serial,care_area,mac,note\n\
+         P-1,Halcyon 3,HX1,ICU,,\n\
+         ,Halcyon 3,HX2,ICU,,\n\
+         P-3,Halcyon 3,HX1,ICU,12:34,\n\
+         p-1,Halcyon 3,hx1,ICU,,\n\
+         P-5,=CMD(),HX5,ICU,,\n\
+         P-6,Halcyon 3,HX6\n\
+         P-7,Halcyon 3,HX7,ICU,,,surplus\n",
+        expect![[r#"
+            the list was not imported: 7 things are wrong with it
+            line 3, column asset_tag: "" is empty
+            line 4, column mac: "12:34" is not a MAC address: expected six pairs of hexadecimal digits such as 00:11:22:aa:bb:cc
+            line 5, column asset_tag: "p-1" is on line 2 already: expected a different one on each line
+            line 5, column serial: "hx1" is on line 2 already: expected a different one on each line
+            line 6, column model: "=CMD()" looks like a formula: expected plain text
+            line 7, column care_area: "" is empty
+            line 8: the row has a value in a column without a name
+        "#]],
+    );
+}
+
+#[test]
+fn a_header_that_does_not_fit_is_named() {
+    check(
+        "asset_tag,asset,serial,bed\nP-1,P-1,HX1,7\n",
+        expect![[r#"
+            the list was not imported: 4 things are wrong with it
+            line 1, column asset: "asset" is a second asset_tag column: keep one
+            line 1, column bed: "bed" is not a column of this list: expected asset_tag, model, serial, care_area, mac, note
+            line 1: the header row has no column model
+            line 1: the header row has no column care_area
+        "#]],
+    );
+    check(
+        "",
+        expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        the file is empty: expected a header row with asset_tag, model, serial and care_area
+    "#]],
+    );
+    check(
+        "asset_tag,model,serial,care_area\n",
+        expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        the list has a header row and no pumps
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_says_how_to_save_it() {
+    let latin1 = b"asset_tag,model,serial,care_area\nP-1,Halcyon 3,HX1,Gyn\xe4kologie\n";
+    expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        line 2 is not UTF-8 text: save the list as "CSV UTF-8", or give the workbook (.xlsx) itself
+    "#]]
+    .assert_eq(&said(from_bytes(latin1)));
+    assert!(from_bytes(b"PK\x03\x04 not a workbook").is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = from_bytes(&bytes);
+        let _ = from_xlsx(&bytes);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "(asset_tag,model,serial,care_area\n)?([a-zA-Z=\",;\n\t0-9-]{0,80}\n){0,6}") {
+        let _ = from_csv(text.as_bytes());
+        let _ = from_rows(&[]);
+    }
+}
+
+#[test]
+fn the_example_that_we_ship_is_good() {
+    let lines = from_csv(include_bytes!("../../../../examples/pump-manifest.csv")).unwrap();
+    assert_eq!(lines.len(), 24);
+}
