@@ -131,7 +131,13 @@ fn is_forbidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn checked(text: &str, longest: usize) -> Result<String, NameError> {
+/// Trims a text from outside and checks it as every name is checked; `longest` counts characters.
+///
+/// Crates with names of their own (a drug, a therapy) use it, so that all names obey one rule.
+///
+/// # Errors
+/// A [`NameError`] that completes the sentence "the value …".
+pub fn check_name(text: &str, longest: usize) -> Result<String, NameError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -161,7 +167,7 @@ macro_rules! name {
             /// # Errors
             /// A [`NameError`] that completes the sentence "the value …".
             pub fn new(text: &str) -> Result<Self, NameError> {
-                checked(text, Self::LONGEST).map(Self)
+                check_name(text, Self::LONGEST).map(Self)
             }
 
             /// The text.

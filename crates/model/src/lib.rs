@@ -25,7 +25,7 @@ pub use decimal::{Decimal, DecimalError};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventBody, Sequence};
 pub use goal::{Generation, Goal, GoalSlot, ReleaseRef, Version};
-pub use id::{AssetTag, CareArea, Model, NameError, PumpId, PumpIdError, Serial};
+pub use id::{AssetTag, CareArea, Model, NameError, PumpId, PumpIdError, Serial, check_name};
 pub use kind::{Kind, KindRow, PerKind, Proof, Switch, SwitchWhen, TouchesTherapy};
 pub use lifecycle::{Lifecycle, QuarantineLevel};
 pub use outcome::{Disproof, Outcome, Refusal};
