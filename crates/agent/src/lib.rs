@@ -7,6 +7,7 @@
 //! | `sealed` | encrypted files and the append-only journal, whole after a power loss at any byte |
 //! | `tuf` | full TUF verification and background fetching |
 //! | `fault` | where a test may let the agent die |
+//! | `frames` | frames over one stream |
 //! | `link` | the live link's client side |
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
@@ -15,6 +16,7 @@ pub mod config;
 pub mod controller;
 pub mod daemon;
 pub mod fault;
+pub mod frames;
 pub mod identity;
 pub mod link;
 pub mod sealed;

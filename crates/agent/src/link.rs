@@ -1,1 +1,114 @@
-//! link.
+//! The live link's client side: one outbound connection, TLS 1.3 only, mutual, with the hybrid key exchange.
+//!
+//! The pump believes the hub only when its certificate chains to a pinned fleet root, carries the hub's name and is a
+//! server's (A02); no public authority counts. When to connect, what to send and what to forget is decided by the
+//! session and queue machines of crate `pump`; here is only what carries it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use wardline_wire::limits;
+use wardline_wire::link::{HubFrame, PumpFrame};
+
+use crate::frames::Frames;
+
+/// How long connecting and the handshake may take together. 20 s: a pump on bad Wi-Fi needs a few.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+
+/// The most that may wait for a hub that does not read: a frame of events and a report.
+const MOST_WAITING: usize = 2 * limits::LINK_FRAME;
+
+/// A link that is up.
+pub type Link = Frames<TlsStream<TcpStream>, HubFrame, PumpFrame>;
+
+/// Why there is no link.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The name or address of the hub cannot be used.
+    #[error("{0:?} cannot be the hub's name: expected a DNS name such as hub.wardline.internal")]
+    Name(String),
+    /// No connection.
+    #[error("no connection to {place}: {source}")]
+    Connect {
+        /// Host and port.
+        place: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The handshake failed: the hub did not prove itself, or did not accept this pump.
+    #[error("the handshake with {place} failed: {source}")]
+    Handshake {
+        /// Host and port.
+        place: String,
+        /// What TLS said.
+        source: std::io::Error,
+    },
+    /// It took too long.
+    #[error("{place} did not answer within {} s", CONNECT_WITHIN.as_secs())]
+    TooSlow {
+        /// Host and port.
+        place: String,
+    },
+    /// The pump's own key or certificate, or a pinned root, cannot be used.
+    #[error("the pump's own key, certificate or root cannot be used: {0}")]
+    OwnKeys(String),
+}
+
+/// What the pump shows and believes. `roots` are the pinned fleet roots, `chain` the pump's certificate and its issuers,
+/// `key` its key.
+///
+/// # Errors
+/// [`LinkError::OwnKeys`].
+pub fn client_config(
+    roots: &[CertificateDer<'_>],
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ClientConfig>, LinkError> {
+    let own = |error: rustls::Error| LinkError::OwnKeys(error.to_string());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(root.clone().into_owned()).map_err(own)?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
+        .build()
+        .map_err(|error| LinkError::OwnKeys(error.to_string()))?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(own)?
+        .with_webpki_verifier(verifier)
+        .with_client_auth_cert(chain, key)
+        .map_err(own)?;
+    // One hub, one session; the default keeps room for 256.
+    config.resumption = Resumption::in_memory_sessions(1);
+    config.enable_early_data = false;
+    Ok(Arc::new(config))
+}
+
+/// Connects to the hub at `place` (host and port) that must prove to be `name`.
+///
+/// # Errors
+/// A [`LinkError`] that says what failed.
+pub async fn connect(place: &str, name: &str, config: Arc<ClientConfig>) -> Result<Link, LinkError> {
+    let server = ServerName::try_from(name.to_owned()).map_err(|_| LinkError::Name(name.to_owned()))?;
+    let connect = async {
+        let stream =
+            TcpStream::connect(place).await.map_err(|source| LinkError::Connect { place: place.to_owned(), source })?;
+        // Small frames must not wait for one another; nothing is lost if this cannot be set.
+        let _ = stream.set_nodelay(true);
+        TlsConnector::from(config)
+            .connect(server, stream)
+            .await
+            .map_err(|source| LinkError::Handshake { place: place.to_owned(), source })
+    };
+    match tokio::time::timeout(CONNECT_WITHIN, connect).await {
+        Ok(stream) => Ok(Frames::new(stream?, limits::LINK_FRAME, MOST_WAITING)),
+        Err(_) => Err(LinkError::TooSlow { place: place.to_owned() }),
+    }
+}
