@@ -9,6 +9,7 @@
 //! | `fault` | where a test may let the agent die |
 //! | `frames` | frames over one stream |
 //! | `link` | the live link's client side |
+//! | `outbox` | what happened and is not yet durable at the hub |
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
 
@@ -19,5 +20,6 @@ pub mod fault;
 pub mod frames;
 pub mod identity;
 pub mod link;
+pub mod outbox;
 pub mod sealed;
 pub mod tuf;
