@@ -10,6 +10,7 @@
 //! | `frames` | frames over one stream |
 //! | `link` | the live link's client side |
 //! | `outbox` | what happened and is not yet durable at the hub |
+//! | `session` | the live link over time: back-off, greeting, heartbeat |
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
 
@@ -22,4 +23,5 @@ pub mod identity;
 pub mod link;
 pub mod outbox;
 pub mod sealed;
+pub mod session;
 pub mod tuf;
