@@ -1,2 +1,34 @@
-//! The hospital's binary: `demo serve init ctl doctor backup sim bench`.
-fn main() {}
+//! `wardline`: the hospital's one program. It prepares and runs the hub, shows a whole hospital in a demonstration, and
+//! does from a terminal what the console does from a browser.
+//!
+//! It refuses to guess: a command that changes something names what it changed, and an error names the thing, what was
+//! wrong, and what to do next. Exit codes are listed in [`fault::Exit`].
+
+mod account;
+mod audit;
+mod cli;
+mod client;
+mod completions;
+mod enrol;
+mod fault;
+mod login;
+mod print;
+mod pump;
+mod pumps;
+mod quarantine;
+mod release;
+mod rollout;
+mod target;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let cli = cli::Cli::parse();
+    match cli.run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => fault::report(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `wardline enrol`: who is expected, and one-time codes for pumps without a maker's certificate.
+
+use clap::{Args, Subcommand};
+use wardline_api::RouteId;
+use wardline_api::types::{Enrolment, ExpectedPump, MadeCodes, NewCodes};
+
+use crate::cli::Access;
+use crate::client::{Client, typed};
+use crate::pumps::Import;
+use crate::{print, target};
+
+/// Expects new pumps and gives them one-time codes.
+///
+/// A pump that holds its maker's certificate enrols by itself once it is expected. One without needs a code, typed or
+/// scanned at the pump; a code works once, for one pump, and only for its time.
+#[derive(Args)]
+pub struct Enrol {
+    #[command(subcommand)]
+    command: EnrolCommand,
+}
+
+#[derive(Subcommand)]
+enum EnrolCommand {
+    /// Who is expected, who is on the way, which codes are out
+    Status,
+    /// Expect the pumps of a CSV file or workbook (the same as `wardline pumps import`)
+    Expect(Import),
+    /// Make one-time codes; they are shown once and kept nowhere
+    Codes(Codes),
+}
+
+#[derive(Args)]
+struct Codes {
+    /// Asset tags, serial numbers or ids; every expected pump (at most 200) when left out
+    pumps: Vec<String>,
+    /// How many hours the codes live, 1 to 168
+    #[arg(long, default_value_t = 24)]
+    hours: u32,
+}
+
+impl Enrol {
+    /// Shows or makes.
+    pub fn run(self, access: &Access) -> anyhow::Result<()> {
+        match self.command {
+            EnrolCommand::Expect(import) => import.run(access),
+            EnrolCommand::Status => status(&Client::open(access)?, access),
+            EnrolCommand::Codes(codes) => codes.run(&Client::open(access)?, access),
+        }
+    }
+}
+
+fn status(client: &Client, access: &Access) -> anyhow::Result<()> {
+    let answer = client.get(RouteId::ApiEnrolment, &[], &[])?;
+    if access.json {
+        return print::json(&answer);
+    }
+    let state: Enrolment = typed(answer)?;
+    println!(
+        "{} expected, {} with a certificate but not linked yet, {} in service.",
+        state.expected, state.enrolled, state.in_service
+    );
+    let now = print::now();
+    let row = |pump: &ExpectedPump, what: &str| {
+        vec![
+            pump.asset_tag.to_string(),
+            pump.model.to_string(),
+            pump.serial.to_string(),
+            pump.care_area.to_string(),
+            what.to_owned(),
+            now.since(pump.since).to_string(),
+        ]
+    };
+    let mut rows: Vec<_> = state.waiting.iter().map(|pump| row(pump, "expected")).collect();
+    rows.extend(state.pending.iter().map(|pump| row(pump, "has a certificate, not linked")));
+    if !rows.is_empty() {
+        println!("\n{}", print::table(&["pump", "model", "serial", "care area", "state", "for"], rows));
+    }
+    if !state.codes.is_empty() {
+        let codes = state
+            .codes
+            .iter()
+            .map(|code| vec![code.id.clone(), code.name.clone(), print::moment(code.expires), code.by.clone()]);
+        println!("\n{}", print::table(&["no", "for", "until", "made by"], codes.collect()));
+    }
+    Ok(())
+}
+
+impl Codes {
+    fn run(self, client: &Client, access: &Access) -> anyhow::Result<()> {
+        let pumps = target::find_all(client, &self.pumps)?;
+        let answer = client.send(RouteId::ApiCodesCreate, &[], &NewCodes { pumps, hours: Some(self.hours) })?;
+        if access.json {
+            return print::json(&answer);
+        }
+        let made: MadeCodes = typed(answer)?;
+        let rows = made.codes.iter().map(|code| {
+            vec![code.name.clone(), code.care_area.to_string(), code.code.clone(), print::moment(code.expires)]
+        });
+        println!("{}", print::table(&["pump", "care area", "code", "until"], rows.collect()));
+        println!("These codes are shown once. Each works once, for its pump only.");
+        Ok(())
+    }
+}
