@@ -20,7 +20,9 @@ pub mod limits;
 pub mod text;
 pub mod version;
 
-pub use convert::{Ask, Channel, Current, DenyReason, Greeting, Part, ReadBack, Refused, Say, SwitchRefusal, therapy};
+pub use convert::{
+    Ask, Channel, Current, DenyReason, Greeting, Holding, Part, ReadBack, Refused, Say, SwitchRefusal, therapy,
+};
 pub use frame::{FrameError, FrameReader, FrameWriter};
 
 #[allow(missing_docs, clippy::all, reason = "made from proto/*.proto, where the documentation is")]

@@ -8,7 +8,7 @@ use wardline_model::{
     Refusal, ReleaseRef, Report, Sequence, Serial, SlotReport, SlotState, Therapy, Time, Version, Wait, covers,
 };
 
-use crate::{Ask, Channel, Current, FrameError, FrameReader, Greeting, Part, ReadBack, Refused, Say};
+use crate::{Ask, Channel, Current, FrameError, FrameReader, Greeting, Holding, Part, ReadBack, Refused, Say};
 use crate::{frame, limits, link, port, text, version};
 
 fn pump() -> PumpId {
@@ -74,7 +74,7 @@ fn events() -> Vec<Event> {
 fn says() -> Vec<Say> {
     let read_back = ReadBack {
         kind: Kind::DrugLibrary,
-        current: Some(Current {
+        holding: Holding::Whole(Current {
             release: release(),
             digest: release().digest,
             entries: 212,
@@ -98,10 +98,12 @@ fn says() -> Vec<Say> {
         Say::HoldBroken { hold: 2 },
         Say::Verdict { release: release(), verdict: Ok(()), detail: String::new() },
         Say::Verdict { release: release(), verdict: Err(Refusal::Digest), detail: "not what was signed".into() },
-        Say::Switched { release: release() },
-        Say::SwitchRefused { release: release(), reason: crate::SwitchRefusal::NoHold },
+        Say::Switched { kind: Kind::DrugLibrary, to: Some(release()) },
+        Say::Switched { kind: Kind::DrugLibrary, to: None },
+        Say::SwitchRefused { kind: Kind::DrugLibrary, to: Some(release()), reason: crate::SwitchRefusal::NoHold },
         Say::ReadBack(read_back),
-        Say::ReadBack(ReadBack { kind: Kind::DrugLibrary, current: None }),
+        Say::ReadBack(ReadBack { kind: Kind::DrugLibrary, holding: Holding::Nothing }),
+        Say::ReadBack(ReadBack { kind: Kind::DrugLibrary, holding: Holding::Torn }),
         Say::Therapy {
             channel: 1,
             state: ChannelState::Bolus,
@@ -124,6 +126,8 @@ fn asks() -> Vec<Ask> {
         Ask::OfferEnd,
         Ask::MakeCurrent { hold: 1, release: release() },
         Ask::ReadBack { kind: Kind::DrugLibrary },
+        Ask::GoBack { hold: Some(1), kind: Kind::DrugLibrary, to: Some(release()) },
+        Ask::GoBack { hold: None, kind: Kind::DrugLibrary, to: None },
     ]
 }
 

@@ -9,7 +9,7 @@ mod event;
 mod port;
 mod report;
 
-pub use port::{Ask, Channel, Current, DenyReason, Part, ReadBack, Say, SwitchRefusal, therapy};
+pub use port::{Ask, Channel, Current, DenyReason, Holding, Part, ReadBack, Say, SwitchRefusal, therapy};
 pub use report::Greeting;
 use wardline_model::{Digest, NameError, PumpId};
 

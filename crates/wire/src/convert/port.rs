@@ -58,6 +58,15 @@ pub enum Ask {
         /// The release.
         release: ReleaseRef,
     },
+    /// Make what was current before the last `MakeCurrent` current again.
+    GoBack {
+        /// The hold; `None` only for a slot that holds nothing whole.
+        hold: Option<u64>,
+        /// Which slot.
+        kind: Kind,
+        /// What was current before; `None` when nothing was.
+        to: Option<ReleaseRef>,
+    },
     /// Say what is really current.
     ReadBack {
         /// Of which kind.
@@ -118,15 +127,19 @@ pub enum Say {
         /// For people.
         detail: String,
     },
-    /// The release is current.
+    /// This is current: the answer to `MakeCurrent` and `GoBack`.
     Switched {
-        /// The release.
-        release: ReleaseRef,
+        /// Which slot.
+        kind: Kind,
+        /// The release; `None` when nothing is current.
+        to: Option<ReleaseRef>,
     },
     /// The release was not made current; what was current still is.
     SwitchRefused {
-        /// The release.
-        release: ReleaseRef,
+        /// Which slot.
+        kind: Kind,
+        /// What was asked for.
+        to: Option<ReleaseRef>,
         /// Why.
         reason: SwitchRefusal,
     },
@@ -174,8 +187,19 @@ pub struct Channel {
 pub struct ReadBack {
     /// Of which kind.
     pub kind: Kind,
-    /// What is current, if anything.
-    pub current: Option<Current>,
+    /// What is current.
+    pub holding: Holding,
+}
+
+/// What a slot really holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// Nothing.
+    Nothing,
+    /// Something, but not one whole release.
+    Torn,
+    /// One whole release.
+    Whole(Current),
 }
 
 /// One current release, as the controller reads it.
@@ -226,8 +250,10 @@ pub enum SwitchRefusal {
     Busy,
     /// The release was never verified by the controller.
     NotVerified,
-    /// The controller could not write.
+    /// The controller could not write; what is current must be found out.
     Storage,
+    /// The version is below the controller's own floor.
+    BelowFloor,
 }
 
 same_words!(
@@ -252,7 +278,7 @@ same_words!(
     "the reason of a refused switch",
     read_switch_refusal,
     write_switch_refusal,
-    [NoHold, Busy, NotVerified, Storage]
+    [NoHold, Busy, NotVerified, Storage, BelowFloor]
 );
 
 impl Part {
@@ -304,6 +330,10 @@ impl TryFrom<port::AgentFrame> for Ask {
                 Self::MakeCurrent { hold: from.hold, release: release("the release of a switch", from.release)? }
             }
             Body::ReadBackRequest(from) => Self::ReadBack { kind: read_kind(from.kind)? },
+            Body::GoBack(from) => {
+                let (kind, to) = slot_and_release(from.kind, from.to)?;
+                Self::GoBack { hold: Some(from.hold).filter(|hold| *hold != 0), kind, to }
+            }
         })
     }
 }
@@ -350,6 +380,9 @@ impl From<Ask> for port::AgentFrame {
             Ask::MakeCurrent { hold, release } => {
                 Body::MakeCurrent(port::MakeCurrent { hold, release: Some(release.into()) })
             }
+            Ask::GoBack { hold, kind, to } => {
+                Body::GoBack(port::GoBack { hold: hold.unwrap_or(0), kind: write_kind(kind), to: to.map(Into::into) })
+            }
             Ask::ReadBack { kind } => Body::ReadBackRequest(port::ReadBackRequest { kind: write_kind(kind) }),
         };
         Self { body: Some(body) }
@@ -377,11 +410,14 @@ impl TryFrom<port::ControllerFrame> for Say {
                 },
                 detail: text("a verdict's detail", from.detail, limits::EXPLANATION)?,
             },
-            Body::Switched(from) => Self::Switched { release: release("the release of a switch", from.release)? },
-            Body::SwitchRefused(from) => Self::SwitchRefused {
-                release: release("the release of a switch", from.release)?,
-                reason: read_switch_refusal(from.reason)?,
-            },
+            Body::Switched(from) => {
+                let (kind, to) = slot_and_release(from.kind, from.to)?;
+                Self::Switched { kind, to }
+            }
+            Body::SwitchRefused(from) => {
+                let (kind, to) = slot_and_release(from.kind, from.to)?;
+                Self::SwitchRefused { kind, to, reason: read_switch_refusal(from.reason)? }
+            }
             Body::ReadBack(from) => Self::ReadBack(read_read_back(from)?),
             Body::TherapyEvent(from) => Self::Therapy {
                 channel: channel(from.channel)?,
@@ -432,19 +468,30 @@ fn read_status(from: port::Status) -> Result<Say, Refused> {
     Ok(Say::Status { channels, hold: read_hold_support(from.hold)? })
 }
 
-fn read_read_back(from: port::ReadBack) -> Result<ReadBack, Refused> {
-    let kind = read_kind(from.kind)?;
-    let Some(current) = from.current else { return Ok(ReadBack { kind, current: None }) };
-    let current = Current {
-        release: current.try_into()?,
-        digest: digest(&from.digest)?,
-        entries: from.entries,
-        sample: multi_line("a sample", from.sample, limits::SAMPLE)?,
-    };
-    if current.release.kind != kind {
-        return Err(Refused::Range("the kind of what is current"));
+/// A slot and what is or was to be in it: of the same kind.
+fn slot_and_release(kind: i32, to: Option<crate::common::ReleaseRef>) -> Result<(Kind, Option<ReleaseRef>), Refused> {
+    let kind = read_kind(kind)?;
+    let to: Option<ReleaseRef> = to.map(TryInto::try_into).transpose()?;
+    if to.is_some_and(|to| to.kind != kind) {
+        return Err(Refused::Range("the kind of a switch"));
     }
-    Ok(ReadBack { kind, current: Some(current) })
+    Ok((kind, to))
+}
+
+fn read_read_back(from: port::ReadBack) -> Result<ReadBack, Refused> {
+    let (kind, current) = slot_and_release(from.kind, from.current)?;
+    let holding = match (current, from.torn) {
+        (None, true) => Holding::Torn,
+        (None, false) => Holding::Nothing,
+        (Some(_), true) => return Err(Refused::Range("a torn slot with a release")),
+        (Some(release), false) => Holding::Whole(Current {
+            release,
+            digest: digest(&from.digest)?,
+            entries: from.entries,
+            sample: multi_line("a sample", from.sample, limits::SAMPLE)?,
+        }),
+    };
+    Ok(ReadBack { kind, holding })
 }
 
 /// As [`text`], with line ends allowed: a rendered entry has several lines.
@@ -492,9 +539,12 @@ impl From<Say> for port::ControllerFrame {
                 refusal: verdict.err().map_or(0, write_refusal),
                 detail,
             }),
-            Say::Switched { release } => Body::Switched(port::Switched { release: Some(release.into()) }),
-            Say::SwitchRefused { release, reason } => Body::SwitchRefused(port::SwitchRefused {
-                release: Some(release.into()),
+            Say::Switched { kind, to } => {
+                Body::Switched(port::Switched { kind: write_kind(kind), to: to.map(Into::into) })
+            }
+            Say::SwitchRefused { kind, to, reason } => Body::SwitchRefused(port::SwitchRefused {
+                kind: write_kind(kind),
+                to: to.map(Into::into),
                 reason: write_switch_refusal(reason),
             }),
             Say::ReadBack(from) => Body::ReadBack(write_read_back(from)),
@@ -514,12 +564,16 @@ impl From<Say> for port::ControllerFrame {
 }
 
 fn write_read_back(from: ReadBack) -> port::ReadBack {
-    let mut to = port::ReadBack { kind: write_kind(from.kind), ..port::ReadBack::default() };
-    if let Some(current) = from.current {
-        to.current = Some(current.release.into());
-        to.digest = current.digest.as_bytes().to_vec();
-        to.entries = current.entries;
-        to.sample = current.sample;
+    let to = port::ReadBack { kind: write_kind(from.kind), ..port::ReadBack::default() };
+    match from.holding {
+        Holding::Nothing => to,
+        Holding::Torn => port::ReadBack { torn: true, ..to },
+        Holding::Whole(current) => port::ReadBack {
+            current: Some(current.release.into()),
+            digest: current.digest.as_bytes().to_vec(),
+            entries: current.entries,
+            sample: current.sample,
+            ..to
+        },
     }
-    to
 }
