@@ -3,10 +3,13 @@
 //! The controller is the other side of a wall: it never waits for the agent and believes nothing that it did not verify
 //! itself. A controller that is silent or speaks nonsense is treated as busy: unknown therapy means no.
 
-use std::path::Path;
+mod port;
+
+pub use port::{Heard, Io, Place, Port};
+
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 use wardline_model::ReleaseRef;
 use wardline_wire::port::{AgentFrame, ControllerFrame};
 use wardline_wire::{Ask, Part, Refused, Say, limits, version};
@@ -60,19 +63,6 @@ pub struct Bundle {
     pub artifact: Vec<u8>,
 }
 
-impl Controller<UnixStream> {
-    /// Connects to the controller's socket.
-    ///
-    /// # Errors
-    /// [`PortError::Connect`].
-    pub async fn connect(socket: &Path) -> Result<Self, PortError> {
-        UnixStream::connect(socket)
-            .await
-            .map(Self::over)
-            .map_err(|source| PortError::Connect { place: socket.display().to_string(), source })
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Controller<S> {
     /// The port over any stream; the simulator uses one inside its process.
     pub const fn over(stream: S) -> Self {
@@ -97,11 +87,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Controller<S> {
     /// # Errors
     /// A [`PortError`]; the port is of no more use then, and therapy counts as unknown.
     pub async fn next(&mut self) -> Result<Say, PortError> {
-        let say = Say::try_from(self.frames.next().await?.ok_or(PortError::Ended)?)?;
-        match say {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Controller::next`], for a loop that polls.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Say, PortError>> {
+        let frame = ready!(self.frames.poll_next(cx))?.ok_or(PortError::Ended)?;
+        Poll::Ready(match Say::try_from(frame)? {
             Say::Hello { version, .. } if !version::PORT.contains(&version) => Err(PortError::Version(version)),
             say => Ok(say),
-        }
+        })
     }
 }
 

@@ -25,3 +25,6 @@ pub mod outbox;
 pub mod sealed;
 pub mod session;
 pub mod tuf;
+
+/// The agent's own version, as it tells its peers.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

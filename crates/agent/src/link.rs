@@ -112,3 +112,6 @@ pub async fn connect(place: &str, name: &str, config: Arc<ClientConfig>) -> Resu
         Err(_) => Err(LinkError::TooSlow { place: place.to_owned() }),
     }
 }
+
+#[cfg(test)]
+mod tests;

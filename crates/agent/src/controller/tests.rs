@@ -5,7 +5,7 @@ use wardline_model::{ChannelState, Digest, HoldSupport, Kind, ReleaseRef, Time, 
 use wardline_wire::port::{AgentFrame, ControllerFrame};
 use wardline_wire::{Ask, Channel, Part, Say, limits};
 
-use super::{Bundle, Controller, OfferOnItsWay, PortError};
+use super::{Bundle, Controller, Heard, OfferOnItsWay, Place, Port, PortError};
 use crate::frames::Frames;
 
 fn release() -> ReleaseRef {
@@ -74,4 +74,67 @@ async fn a_controller_that_does_not_read_is_noticed() {
     let big = || Ask::OfferPart { index: 0, bytes: vec![0; limits::OFFER_CHUNK] };
     let refused = (0..100).find_map(|_| agent.ask(big()).err());
     assert!(matches!(refused, Some(PortError::Stream(crate::frames::StreamError::NotReading(_)))));
+}
+
+type Therapy = Frames<tokio::io::DuplexStream, AgentFrame, ControllerFrame>;
+
+async fn asked(therapy: &mut Therapy) -> Ask {
+    Ask::try_from(therapy.next().await.expect("whole").expect("open")).expect("in the contract")
+}
+
+/// A port and its controller, greeted, over a stream that holds little.
+async fn greeted() -> (Port, Therapy) {
+    let (near, far) = duplex(256);
+    let mut port = Port::new(Place::Stream(Box::new(near)));
+    let mut therapy: Therapy = Frames::new(far, limits::PORT_FRAME, 1 << 20);
+    let hello = Say::Hello {
+        version: 1,
+        model: wardline_model::Model::new("Halcyon 3").expect("a name"),
+        serial: wardline_model::Serial::new("1").expect("a name"),
+        hold: HoldSupport::Grants,
+        kinds: vec![Kind::DrugLibrary],
+    };
+    let (heard, ()) = tokio::join!(port.next(), async {
+        assert!(matches!(asked(&mut therapy).await, Ask::Hello { .. }));
+        therapy.push(&hello.into()).expect("room");
+        therapy.flush().await.expect("open");
+    });
+    assert_eq!(heard, Heard::Present { hold: HoldSupport::Grants, kinds: vec![Kind::DrugLibrary] });
+    (port, therapy)
+}
+
+#[tokio::test]
+async fn a_long_offer_goes_out_in_pieces_and_questions_pass_in_between() {
+    let (mut port, mut therapy) = greeted().await;
+    let bundle = Bundle { artifact: vec![9; 300_000], ..Bundle::default() };
+    assert!(port.offer(OfferOnItsWay::new(release(), bundle)));
+    assert!(port.ask(Ask::ReadBack { kind: Kind::DrugLibrary }));
+    let (mut bytes, mut other) = (0, Vec::new());
+    let listen = async {
+        loop {
+            match asked(&mut therapy).await {
+                Ask::OfferPart { bytes: part, .. } => bytes += part.len(),
+                Ask::OfferEnd => break,
+                ask => other.push(ask),
+            }
+        }
+    };
+    tokio::select! {
+        heard = port.next() => panic!("{heard:?}"),
+        () = listen => {}
+    }
+    assert_eq!(bytes, 300_000);
+    assert!(matches!(other[..], [Ask::Status, Ask::ReadBack { .. }, Ask::Offer { .. }]), "{other:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_controller_is_asked_once_and_then_counts_as_gone() {
+    let (mut port, mut therapy) = greeted().await;
+    let began = tokio::time::Instant::now();
+    let heard = port.next().await;
+    assert!(matches!(heard, Heard::Silent(_)), "{heard:?}");
+    assert_eq!(began.elapsed().as_secs(), 40);
+    assert_eq!(asked(&mut therapy).await, Ask::Status);
+    assert_eq!(asked(&mut therapy).await, Ask::Status);
+    assert!(!port.is_up());
 }
