@@ -59,10 +59,12 @@ pub enum Heard {
     Silent(String),
 }
 
+type Attempt = Pin<Box<dyn Future<Output = Result<Controller<Box<dyn Io>>, PortError>> + Send>>;
+
 enum State {
     Off,
     Waiting(Pin<Box<Sleep>>),
-    Connecting(Pin<Box<dyn Future<Output = Result<Controller<Box<dyn Io>>, PortError>> + Send>>),
+    Connecting(Attempt),
     Greeting(Box<Controller<Box<dyn Io>>>, Pin<Box<Sleep>>),
     Up(Box<Up>),
 }
