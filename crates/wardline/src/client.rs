@@ -236,4 +236,6 @@ fn tls_config(ca: &str) -> anyhow::Result<rustls::ClientConfig> {
 }
 
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod tests;

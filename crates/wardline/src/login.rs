@@ -153,3 +153,6 @@ impl Kept {
         fs::rename(&beside, path).with_context(|| format!("cannot write {}", path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod audit;
 mod cli;
 mod client;
 mod completions;
+mod data;
+mod demo;
 mod enrol;
 mod fault;
 mod login;
