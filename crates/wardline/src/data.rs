@@ -7,6 +7,8 @@
 //!   pumps/    demonstration only: what the simulated pumps' agents keep
 //! ```
 
+#![allow(dead_code, reason = "init, serve and demo use it next")]
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -3,6 +3,10 @@
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
+mod workbook;
+
+use workbook::{text, workbook};
+
 use super::{Faults, Line, from_bytes, from_csv, from_rows, from_xlsx};
 
 fn said(result: Result<Vec<Line>, Faults>) -> String {
@@ -109,4 +113,40 @@ proptest! {
 fn the_example_that_we_ship_is_good() {
     let lines = from_csv(include_bytes!("../../../../examples/pump-manifest.csv")).unwrap();
     assert_eq!(lines.len(), 24);
+}
+
+fn header() -> String {
+    text("A1", "asset_tag") + &text("B1", "model") + &text("C1", "serial") + &text("D1", "care_area")
+}
+
+#[test]
+fn a_workbook_is_read_with_numbers_that_were_meant_as_text() {
+    let row = text("A2", "P-1") + &text("B2", "Halcyon 3") + r#"<c r="C2"><v>700123</v></c>"# + &text("D2", "ICU");
+    let lines = from_bytes(&workbook(&[&header(), &row])).unwrap();
+    assert_eq!((lines[0].line, lines[0].serial.as_str()), (2, "700123"));
+}
+
+#[test]
+fn formulas_and_decimals_of_a_workbook_are_named_by_their_place() {
+    let row = text("A2", "P-1")
+        + r#"<c r="B2" t="str"><f>HYPERLINK("http://x")</f><v>Halcyon 3</v></c><c r="C2"><v>7.5</v></c>"#
+        + &text("D2", "ICU");
+    expect![[r#"
+        the list was not imported: 2 things are wrong with it
+        line 2, column B: "HYPERLINK(\"http://x\")" is a formula: expected plain text
+        line 2, column C: "7.5" is a number with decimals: expected text (format the column as Text)
+    "#]]
+    .assert_eq(&said(from_bytes(&workbook(&[&header(), &row]))));
+}
+
+#[test]
+fn an_archive_that_explodes_is_refused_before_it_is_unpacked() {
+    let mut bytes = workbook(&[&header()]);
+    let entry = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    bytes[entry + 24..entry + 28].copy_from_slice(&u32::MAX.to_le_bytes());
+    expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        the workbook unpacks to more than 256 MiB: it is not a list of pumps
+    "#]]
+    .assert_eq(&said(from_bytes(&bytes)));
 }

@@ -4,7 +4,7 @@ use wardline_fleet::manifest::Line;
 use wardline_model::{AssetTag, CareArea, Model, NameError, Serial};
 
 /// The care areas of the invented hospital. The demonstration drug library has limits for each of them.
-pub const CARE_AREAS: [&str; 3] = ["Intensive care", "Medical ward", "Oncology"];
+pub const CARE_AREAS: [&str; 3] = ["Intensive care", "Medical surgical", "Neonatal intensive care"];
 
 /// The invented maker's pump.
 pub const MODEL: &str = "Halcyon 3";
