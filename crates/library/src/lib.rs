@@ -16,16 +16,28 @@
 
 mod canonical;
 mod check;
+mod demonstration;
+mod diff;
 mod entry;
+mod export;
+pub mod import;
 mod library;
+mod lint;
 mod render;
 mod text;
 mod unit;
 
 pub use canonical::{CanonicalError, MAX_ARTIFACT_BYTES};
 pub use check::{BolusProgram, Bound, Checked, Program, Quantity, Reason, Snapshot, rate_ul_per_h};
+pub use demonstration::{VERSION_1_CSV, demonstration};
+pub use diff::{Change, ChangeKind, Direction, diff};
 pub use entry::{Bolus, Concentration, DeviceConfig, DurationLimits, Entry, EntryKey, Limits};
+pub use export::to_csv;
 pub use library::{CareAreaLibrary, Draft, Library, MAX_CARE_AREAS, MAX_ENTRIES, Problem, SCHEMA};
+pub use lint::{Finding, Rule, Severity, lint};
 pub use render::{RenderedEntry, SAMPLE_ENTRIES, digest_of};
 pub use text::{Advisory, Drug, Hospital, LibraryId, LibraryName, TherapyName};
 pub use unit::{AmountUnit, Body, Dimension, DosingUnit, TimeBase, UnitError};
+
+#[cfg(test)]
+mod tests;

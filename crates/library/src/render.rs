@@ -46,6 +46,12 @@ impl Library {
         lines
     }
 
+    /// The sample as one text, a line each: what the controller port carries as read-back.
+    #[must_use]
+    pub fn sample_text(&self, seed: &Digest) -> String {
+        self.sample(seed).into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+    }
+
     /// Renders every entry, for a person who wants to read all of it.
     #[must_use]
     pub fn render_all(&self) -> Vec<RenderedEntry> {
@@ -143,6 +149,8 @@ impl Entry {
                 duration.initial,
                 or_dash(duration.soft_max)
             );
+        } else {
+            line.push_str(" | no duration");
         }
         line.push_str(if self.high_alert { " | HIGH ALERT" } else { " | not high alert" });
         if let Some(advisory) = &self.advisory {
