@@ -15,9 +15,12 @@
 mod carry;
 mod heard;
 mod status;
+#[cfg(test)]
+mod tests;
 mod who;
 
 pub use status::{Status, read_status};
+pub use who::Known;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -74,7 +77,22 @@ pub async fn run_with(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut daemon = Daemon::start(config, controller, fault)?;
+    let mut daemon = Daemon::start(config, controller, fault, None)?;
+    daemon.work(stop).await
+}
+
+/// As [`run_with`], as a pump whose identity is given: for simulated pumps that were enrolled in bulk, and for tests.
+///
+/// # Errors
+/// As [`run_with`].
+pub async fn run_as(
+    known: Known,
+    config: Config,
+    controller: Place,
+    fault: Fault,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(config, controller, fault, Some(known))?;
     daemon.work(stop).await
 }
 
@@ -114,8 +132,10 @@ struct HoldOnPort {
 }
 
 impl Daemon {
-    fn start(config: Config, controller: Place, fault: Fault) -> Result<Self, DaemonError> {
+    fn start(config: Config, controller: Place, fault: Fault, known: Option<Known>) -> Result<Self, DaemonError> {
         let lock = lock(&config)?;
+        // A test that lets the agent die does not wait for the back-off either.
+        let is_tested = fault.is_set();
         let sealing = Sealing::from_key_file(&config.device_key_path(), config.flush, fault)?;
         let mut outbox = Outbox::open(&config.state.join("events"), &sealing, config.queue_events)?;
         let started = EventBody::Started { agent: crate::VERSION.to_owned() };
@@ -123,14 +143,14 @@ impl Daemon {
         let mut boot = [0; 16];
         // A boot id of zeros only makes a restart look like a reconnect.
         let _ = aws_lc_rs::rand::fill(&mut boot);
-        let identity = Who::begin(&config, &sealing);
+        let identity = known.map_or_else(|| Who::begin(&config, &sealing), Who::given);
         let status = status::Writer::new(&config);
         let mut daemon = Self {
             config,
             sealing,
             _lock: lock,
             outbox,
-            session: Session::default(),
+            session: if is_tested { Session::new(|| 0) } else { Session::default() },
             port: Port::new(controller),
             identity,
             machine: None,
