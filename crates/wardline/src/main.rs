@@ -11,7 +11,6 @@ mod client;
 mod completions;
 mod data;
 mod demo;
-mod doctor;
 mod enrol;
 mod fault;
 mod login;

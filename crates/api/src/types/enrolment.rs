@@ -75,6 +75,8 @@ api_type! {
         pub name: String,
         /// Where it will belong.
         pub care_area: CareArea,
+        /// The maker's serial number.
+        pub serial: Serial,
         /// The code.
         pub code: String,
         /// When it ends.

@@ -46,6 +46,8 @@ api_words! {
         Model = "model",
         /// By lifecycle, then asset tag.
         Lifecycle = "lifecycle",
+        /// By how much it calls for a person, then by how long it has been like this.
+        Urgency = "urgency",
     }
 }
 

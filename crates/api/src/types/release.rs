@@ -35,10 +35,14 @@ api_type! {
         pub length: u64,
         /// Where it is.
         pub state: ReleaseState,
-        /// How many people must have signed it, and did.
-        pub threshold: u32,
+        /// How many keys signed it.
+        pub signers: u32,
         /// When the hub took it in.
         pub published: Time,
+        /// Who gave it to the hub.
+        pub by: String,
+        /// What people wrote about it.
+        pub notes: String,
         /// For a drug library: how many entries it has.
         pub entries: Option<u64>,
     }

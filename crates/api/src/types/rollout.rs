@@ -1,8 +1,9 @@
 //! Rollouts: what is on its way, how far it is, and who is missing.
 
-use wardline_model::{AssetTag, CareArea, Kind, Owner, PumpId, Serial, Time, Version, Wait};
+use wardline_model::{AssetTag, CareArea, Kind, Owner, PumpId, Time, Version, Wait};
 
 use crate::described::{api_type, api_words};
+use crate::types::Attention;
 
 api_words! {
     /// What people decided about a rollout, or what stopped it.
@@ -71,12 +72,10 @@ api_type! {
     pub struct Ring {
         /// Its name.
         pub name: String,
-        /// How many pumps.
-        pub pumps: u64,
-        /// How many have it.
-        pub adopted: u64,
-        /// Whether it was given its turn.
-        pub open: bool,
+        /// Who belongs to it, in words.
+        pub members: String,
+        /// The next ring opens when this share of it has settled, in percent.
+        pub opens_next_at: u32,
     }
 
     /// One point of the adoption curve.
@@ -97,8 +96,6 @@ api_type! {
         pub pump: PumpId,
         /// The hospital's inventory number.
         pub asset_tag: AssetTag,
-        /// The maker's serial number.
-        pub serial: Serial,
         /// Where it belongs.
         pub care_area: CareArea,
         /// From which network address it was last heard of.
@@ -113,8 +110,12 @@ api_type! {
         pub why: String,
         /// Whose turn it is.
         pub owner: Owner,
-        /// Since when the release has been staged on it.
-        pub staged_since: Option<Time>,
+        /// What happens next, or what to do.
+        pub next: String,
+        /// For how long it has been like this, in milliseconds; since staged, where it is staged.
+        pub age_ms: Option<u64>,
+        /// Whether people need to look.
+        pub attention: Attention,
     }
 
     /// Starts a rollout of a published release.

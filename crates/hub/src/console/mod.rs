@@ -1,1 +1,42 @@
-//! console.
+//! The console and the HTTP API: what people and programs see of the hub.
+//!
+//! The router is built from the table in `api`: a route that is not there does not exist, and [`guard`] asks the table
+//! who may pass before any handler runs. It refuses everything else (attack classes A22 and A23). Pages are rendered on
+//! the server from the same values that the API returns, so a number on the screen and a number in JSON cannot differ.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `app` | what every handler shares |
+//! | `routes` | the table's rows, each with its handler |
+//! | `guard` | who may pass: sessions, tokens, roles, proof against forged forms, security headers |
+//! | `fault` | a refusal for people and for programs |
+//! | `fleet` | the fleet as derived just now, shared by all who look |
+//! | `views` | database rows to what people see |
+//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
+//! | `pictures` | SVG drawn on the server |
+//! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
+
+mod app;
+mod assets;
+mod audit;
+mod csv;
+mod enrolment;
+mod fault;
+mod fleet;
+mod guard;
+mod live;
+mod metrics;
+mod overview;
+mod page;
+mod pictures;
+mod pump;
+mod pumps;
+mod rollouts;
+mod routes;
+mod settings;
+mod sign_in;
+mod views;
+
+pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
+pub use routes::router;
+

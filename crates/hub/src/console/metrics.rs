@@ -1,0 +1,49 @@
+//! `GET /metrics` and `GET /healthz`: what monitoring asks for. Numbers about the fleet, never a name.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::app::Console;
+use super::fault::Fault;
+use super::fleet;
+use super::views::lifecycle_label;
+use wardline_model::Lifecycle;
+
+type Labels = Vec<(String, String)>;
+
+/// `GET /metrics`.
+pub(super) async fn metrics(State(console): State<Arc<Console>>) -> Result<Response, Fault> {
+    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let (by_attention, by_lifecycle) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
+    let online = Gauge::<i64>::default();
+    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    for count in fleet::by_attention(snapshot.rows.iter()) {
+        let labels = vec![("attention".to_owned(), count.attention.to_string())];
+        by_attention.get_or_create(&labels).set(whole(count.pumps));
+    }
+    for lifecycle in Lifecycle::ALL {
+        let count = snapshot.rows.iter().filter(|row| row.lifecycle == lifecycle).count() as u64;
+        let labels = vec![("lifecycle".to_owned(), lifecycle_label(lifecycle).replace(' ', "-"))];
+        by_lifecycle.get_or_create(&labels).set(whole(count));
+    }
+    online.set(whole(fleet::online(snapshot.rows.iter())));
+    let mut registry = Registry::with_prefix("wardline");
+    registry.register("pumps_by_attention", "Pumps by how much they call for a person", by_attention);
+    registry.register("pumps_by_lifecycle", "Pumps by their place in life", by_lifecycle);
+    registry.register("pumps_online", "Pumps that hold a live link", online);
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|_| Fault::bad("the metrics could not be written"))?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+/// `GET /healthz`.
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}

@@ -1,0 +1,229 @@
+//! Overview: is my fleet safe right now, and what needs a person?
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use axum::{Extension, Json};
+use wardline_api::types::{AreaCount, Attention, Overview, PumpRow, RolloutRow, Todo};
+use wardline_model::{ChannelState, Lifecycle, Owner, Span, Time};
+use wardline_store::PageRequest;
+
+use super::app::Console;
+use super::fault::Fault;
+use super::fleet::{self, Snapshot};
+use super::guard::{Caller, percent_encode};
+use super::page::{self, Frame, pumps, show, thousands};
+use super::{pictures, rollouts, views};
+
+/// `GET /api/v1/overview`.
+pub(super) async fn api(State(console): State<Arc<Console>>) -> Result<Json<Overview>, Fault> {
+    Ok(Json(overview(&console).await?.0))
+}
+
+async fn overview(console: &Console) -> Result<(Overview, Arc<Snapshot>), Fault> {
+    let now = console.now();
+    let snapshot = console.fleet.snapshot(&console.store, now).await?;
+    let rollouts = rollouts::rows(console).await?;
+    let strangers = strangers(console, now).await?;
+    Ok((compute(&snapshot, rollouts, strangers, snapshot.taken), snapshot))
+}
+
+/// Refused handshakes of the last day. Sightings come newest first; one page of them is more than a day's worth in a
+/// quiet hospital, and in a loud one the number is a lower bound.
+async fn strangers(console: &Console, now: Time) -> Result<u64, Fault> {
+    let page = console.store.sightings(PageRequest { page: 0, page_size: 500 }).await?;
+    let day = now - Span::from_days(1);
+    Ok(page.rows.iter().filter(|sighting| sighting.last >= day).map(|sighting| sighting.count).sum())
+}
+
+pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers: u64, now: Time) -> Overview {
+    let fleet: Vec<&PumpRow> = snapshot.rows.iter().filter(|row| fleet::counts(row)).collect();
+    let by_attention = fleet::by_attention(fleet.iter().copied());
+    let of = |attention| by_attention.iter().find(|count| count.attention == attention).map_or(0, |count| count.pumps);
+    let total = fleet.len() as u64;
+    let safe = of(Attention::Good) + of(Attention::Waiting);
+    let (attention, answer) =
+        answer(total, safe, of(Attention::NeedsPerson), of(Attention::Danger), of(Attention::Unknown));
+    let mut names: Vec<&str> = fleet.iter().map(|row| row.care_area.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let care_areas = names
+        .into_iter()
+        .map(|name| {
+            let of_area: Vec<&PumpRow> = fleet.iter().copied().filter(|row| row.care_area.as_str() == name).collect();
+            AreaCount {
+                name: name.into(),
+                pumps: of_area.len() as u64,
+                by_attention: fleet::by_attention(of_area.iter().copied()),
+            }
+        })
+        .collect();
+    let busy = fleet.iter().filter(|row| row.therapy.state().is_some_and(ChannelState::is_busy)).count() as u64;
+    let expiring = fleet
+        .iter()
+        .filter(|row| row.certificate_expires.is_some_and(|end| end.since(now) < views::EXPIRES_SOON))
+        .count() as u64;
+    Overview {
+        answer,
+        attention,
+        at: now,
+        pumps: total,
+        online: fleet::online(fleet.iter().copied()),
+        busy,
+        by_attention,
+        care_areas,
+        todo: todo(&fleet, &rollouts, strangers),
+        rollouts,
+        expiring,
+        strangers,
+    }
+}
+
+/// The sentence on top. Unknown pumps are never counted as safe.
+fn answer(total: u64, safe: u64, person: u64, danger: u64, unknown: u64) -> (Attention, String) {
+    if total == 0 {
+        return (Attention::Off, "No pump has enrolled yet.".into());
+    }
+    let head = if safe == total {
+        format!(
+            "All {} safe.",
+            if total == 1 { "1 pump is".into() } else { format!("{} pumps are", thousands(&total)) }
+        )
+    } else {
+        format!(
+            "{} of {} safe.",
+            thousands(&safe),
+            if total == 1 { "1 pump is".into() } else { format!("{} pumps are", thousands(&total)) }
+        )
+    };
+    let mut parts = vec![head];
+    if person > 0 {
+        parts.push(format!("{} {} a person.", thousands(&person), if person == 1 { "needs" } else { "need" }));
+    }
+    if danger > 0 {
+        parts.push(format!("{} taken down.", thousands(&danger)));
+    }
+    if unknown > 0 {
+        parts.push(format!("{} not heard from.", thousands(&unknown)));
+    }
+    let attention = match (danger, person, unknown) {
+        (0, 0, 0) => Attention::Good,
+        (0, 0, _) => Attention::Unknown,
+        (_, 1.., _) => Attention::NeedsPerson,
+        (1.., 0, _) => Attention::Danger,
+    };
+    (attention, parts.join(" "))
+}
+
+fn todo(fleet: &[&PumpRow], rollouts: &[RolloutRow], strangers: u64) -> Vec<Todo> {
+    let count = |fits: &dyn Fn(&PumpRow) -> bool| fleet.iter().filter(|row| fits(row)).count() as u64;
+    let mut list = Vec::new();
+    let mut add = |pumps: u64, what: String, owner, href: String, attention| {
+        if pumps > 0 {
+            list.push(Todo { what, pumps, owner, href, attention });
+        }
+    };
+    let quarantined = count(&|row| row.lifecycle == Lifecycle::Quarantined);
+    add(
+        quarantined,
+        format!("{} in quarantine", pumps(&quarantined)),
+        Owner::Security,
+        "/pumps?lifecycle=quarantined".into(),
+        Attention::Danger,
+    );
+    let lost = count(&|row| row.lifecycle == Lifecycle::Lost);
+    add(
+        lost,
+        format!("{} reported lost", pumps(&lost)),
+        Owner::Biomed,
+        "/pumps?lifecycle=lost".into(),
+        Attention::Danger,
+    );
+    for who in [Owner::Biomed, Owner::Pharmacy, Owner::Security, Owner::It, Owner::Maker] {
+        let mine = |row: &PumpRow| row.attention == Attention::NeedsPerson && row.owner == who;
+        let waiting = count(&mine);
+        let why = fleet.iter().find(|row| mine(row)).map(|row| row.why.clone()).unwrap_or_default();
+        let what =
+            if waiting == 1 { format!("1 pump: {why}") } else { format!("{} need {}", pumps(&waiting), who.label()) };
+        add(waiting, what, who, "/pumps?attention=needs-person&sort=urgency".into(), Attention::NeedsPerson);
+    }
+    let silent = count(&|row| row.attention == Attention::Unknown);
+    add(
+        silent,
+        format!("{} not heard from: find them where they were last seen", pumps(&silent)),
+        Owner::It,
+        "/pumps?attention=unknown&sort=last-seen".into(),
+        Attention::Unknown,
+    );
+    for rollout in rollouts.iter().filter(|row| row.state == wardline_api::types::RolloutState::Halted) {
+        let what = format!("{} {} stopped itself: {}", rollout.kind.label(), rollout.version, rollout.why);
+        add(rollout.pumps.max(1), what, Owner::Pharmacy, format!("/rollouts/{}", rollout.id), Attention::NeedsPerson);
+    }
+    if strangers > 0 {
+        let what = format!("{} refused handshakes by strangers in the last day", thousands(&strangers));
+        list.push(Todo {
+            what,
+            pumps: 0,
+            owner: Owner::Security,
+            href: "/audit?action=link".into(),
+            attention: Attention::Waiting,
+        });
+    }
+    list
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    view: Overview,
+    areas: Vec<Area>,
+    counts: Vec<(Attention, u64, String)>,
+}
+
+/// A care area with its picture.
+struct Area {
+    count: AreaCount,
+    href: String,
+    picture: String,
+}
+
+/// `GET /`.
+pub(super) async fn show_page(
+    State(console): State<Arc<Console>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Fault> {
+    let (mut view, snapshot) = overview(&console).await?;
+    view.rollouts.retain(|row| {
+        use wardline_api::types::RolloutState::{Halted, Paused, Running};
+        matches!(row.state, Running | Paused | Halted)
+    });
+    let small = view.pumps <= pictures::MOST_CELLS;
+    let areas = view
+        .care_areas
+        .iter()
+        .map(|count| {
+            let of_area: Vec<&PumpRow> =
+                snapshot.rows.iter().filter(|row| fleet::counts(row) && row.care_area.as_str() == count.name).collect();
+            Area {
+                href: format!("/pumps?area={}", percent_encode(&count.name)),
+                picture: if small {
+                    pictures::cells(&of_area)
+                } else {
+                    pictures::shares(&count.by_attention, count.pumps)
+                },
+                count: count.clone(),
+            }
+        })
+        .collect();
+    let counts = view
+        .by_attention
+        .iter()
+        .filter(|count| count.attention != Attention::Off)
+        .map(|count| (count.attention, count.pumps, format!("/pumps?attention={}", count.attention)))
+        .collect();
+    let frame = Frame::new("Overview", "overview", Some(&caller), view.at);
+    show(&OverviewPage { frame, view, areas, counts })
+}

@@ -1,0 +1,320 @@
+//! One pump: what is known of it, and the decisions about it. None of them reaches its therapy (N8).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
+use wardline_api::Permission;
+use wardline_api::types::{Decided, PumpDetail, PumpEvents, Reason as ReasonBody};
+use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate, CertificateFate};
+use wardline_model::{HoldSupport, Lifecycle, PumpId, covers};
+use wardline_store::{EventRow, LifecycleChange, PageRequest};
+
+use super::app::Console;
+use super::fault::Fault;
+use super::guard::{Caller, Fields, decision, query};
+use super::page::{self, Frame, show};
+use super::pictures;
+use super::pumps::therapy;
+use super::views::{self, lifecycle_label};
+
+/// The most events on the page and in one answer.
+const EVENTS: u32 = 200;
+
+/// The CRL reason code `superseded` (RFC 5280 section 5.3.1), for a certificate that is given up to enrol anew.
+const SUPERSEDED: u8 = 4;
+
+/// Reads a JSON body.
+pub(super) fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
+    serde_json::from_slice(body)
+        .map_err(|error| Fault::bad(format!("the body is not the JSON that was expected: {error}")))
+}
+
+/// Reads a pump's id out of an address.
+pub(super) fn pump_id(text: &str) -> Result<PumpId, Fault> {
+    text.parse().map_err(|error| Fault::bad(format!("{:?} is {error}", text.chars().take(60).collect::<String>())))
+}
+
+/// Carries out one decision about one pump: `fleet` says whether it is allowed, the store keeps it with its audit record,
+/// then the registry and the live link follow at once.
+pub(super) async fn act_on(
+    console: &Console,
+    caller: &Caller,
+    id: PumpId,
+    act: Act,
+    reason: &str,
+) -> Result<Decided, Fault> {
+    covers!("N8");
+    let reason = lifecycle::Reason::new(reason)
+        .map_err(|error| Fault::new(StatusCode::BAD_REQUEST, "reason", error.to_string()))?;
+    let row = console.pump(id).await?;
+    let certificate = if row.certificate.is_some() { Certificate::Current } else { Certificate::None };
+    let before = Before { lifecycle: row.standing.lifecycle, certificate };
+    let after = match lifecycle::decide(before, act, By::Person(caller.role)) {
+        Ok(after) => after,
+        Err(why) => {
+            let entry = wardline_store::Entry::refused(action(act), Some(id), row.asset_tag.as_str());
+            console.store.record(&decision(console, caller, &format!("{reason}; {why}")), &entry).await?;
+            return Err(Fault::refused(why.to_string()));
+        }
+    };
+    let by = decision(console, caller, reason.as_str());
+    if after.certificate == CertificateFate::Revoked && act == Act::ReEnrol && row.certificate.is_some() {
+        console.store.revoke_certificates(id, SUPERSEDED, &by).await?;
+    }
+    let change = LifecycleChange { pump: id, from: before.lifecycle, to: after.lifecycle };
+    let entry = console.store.decide_lifecycle(change, &by).await?;
+    let links_closed = console.after_move(&entry).await as u64;
+    Ok(Decided { pumps: vec![id], refused: Vec::new(), links_closed, audit: None })
+}
+
+const fn action(act: Act) -> &'static str {
+    match act {
+        Act::Quarantine => "pump.quarantine",
+        Act::Release => "pump.release",
+        Act::ReportLost => "pump.lost",
+        Act::Find => "pump.found",
+        Act::Retire => "pump.retire",
+        Act::ReEnrol => "pump.re-enrol",
+        Act::Enrol => "pump.enrol",
+        Act::Link => "pump.link",
+    }
+}
+
+async fn load(console: &Console, id: PumpId) -> Result<(PumpDetail, Vec<EventRow>), Fault> {
+    let row = console.pump(id).await?;
+    let events = console.store.events(id, PageRequest { page: 0, page_size: EVENTS }).await?.rows;
+    let coming = views::coming(&console.store.rollouts().await?);
+    Ok((views::pump_detail(&row, &events, &coming, console.now()), events))
+}
+
+/// `GET /api/v1/pumps/{pump}`.
+pub(super) async fn api(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<Json<PumpDetail>, Fault> {
+    Ok(Json(load(&console, pump_id(&id)?).await?.0))
+}
+
+/// `GET /api/v1/pumps/{pump}/events`.
+pub(super) async fn api_events(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Json<PumpEvents>, Fault> {
+    let id = pump_id(&id)?;
+    console.pump(id).await?;
+    let page = query(&uri).get("page").parse::<u32>().unwrap_or(1).max(1) - 1;
+    let rows = console.store.events(id, PageRequest { page, page_size: EVENTS }).await?.rows;
+    Ok(Json(PumpEvents { events: rows.iter().map(views::event).collect() }))
+}
+
+/// The API's handler of one act.
+macro_rules! api_act {
+    ($($name:ident $act:ident $doc:literal;)+) => {
+        $(#[doc = $doc]
+        pub(super) async fn $name(
+            State(console): State<Arc<Console>>,
+            Extension(caller): Extension<Caller>,
+            Path(id): Path<String>,
+            body: Bytes,
+        ) -> Result<Json<Decided>, Fault> {
+            let reason: ReasonBody = json(&body)?;
+            Ok(Json(act_on(&console, &caller, pump_id(&id)?, Act::$act, &reason.reason).await?))
+        })+
+    };
+}
+
+api_act! {
+    api_quarantine Quarantine "`POST /api/v1/pumps/{pump}/quarantine`.";
+    api_release Release "`POST /api/v1/pumps/{pump}/release`.";
+    api_lost ReportLost "`POST /api/v1/pumps/{pump}/lost`.";
+    api_found Find "`POST /api/v1/pumps/{pump}/found`.";
+    api_retire Retire "`POST /api/v1/pumps/{pump}/retire`.";
+    api_re_enrol ReEnrol "`POST /api/v1/pumps/{pump}/re-enrol`.";
+}
+
+/// An act that may be offered on the page.
+struct Offer {
+    path: &'static str,
+    title: &'static str,
+    button: &'static str,
+    consequence: &'static str,
+    placeholder: &'static str,
+    harm: bool,
+}
+
+const OFFERS: [(Act, Permission, Offer); 6] = [
+    (
+        Act::Release,
+        Permission::RestorePumps,
+        Offer {
+            path: "release",
+            title: "Release from quarantine",
+            button: "Release",
+            consequence: lifecycle::consequence(Act::Release),
+            placeholder: "e.g. false alarm, network scan was ours",
+            harm: false,
+        },
+    ),
+    (
+        Act::Quarantine,
+        Permission::QuarantinePumps,
+        Offer {
+            path: "quarantine",
+            title: "Quarantine",
+            button: "Quarantine now",
+            consequence: lifecycle::consequence(Act::Quarantine),
+            placeholder: "e.g. port scan seen from this address",
+            harm: true,
+        },
+    ),
+    (
+        Act::Find,
+        Permission::QuarantinePumps,
+        Offer {
+            path: "found",
+            title: "Report found",
+            button: "Report found",
+            consequence: lifecycle::consequence(Act::Find),
+            placeholder: "e.g. found in the store room of ward 3",
+            harm: false,
+        },
+    ),
+    (
+        Act::ReEnrol,
+        Permission::RetirePumps,
+        Offer {
+            path: "re-enrol",
+            title: "Let it enrol anew",
+            button: "Revoke and let enrol",
+            consequence: lifecycle::consequence(Act::ReEnrol),
+            placeholder: "e.g. main board replaced, ticket 4711",
+            harm: true,
+        },
+    ),
+    (
+        Act::ReportLost,
+        Permission::QuarantinePumps,
+        Offer {
+            path: "lost",
+            title: "Report lost",
+            button: "Report lost",
+            consequence: lifecycle::consequence(Act::ReportLost),
+            placeholder: "e.g. not found at inventory of 24 November",
+            harm: true,
+        },
+    ),
+    (
+        Act::Retire,
+        Permission::RetirePumps,
+        Offer {
+            path: "retire",
+            title: "Retire",
+            button: "Retire for good",
+            consequence: lifecycle::consequence(Act::Retire),
+            placeholder: "e.g. end of life, sent to the maker",
+            harm: true,
+        },
+    ),
+];
+
+#[derive(Template)]
+#[template(path = "pump.html")]
+struct PumpPage {
+    frame: Frame,
+    view: PumpDetail,
+    therapy: &'static str,
+    therapy_since: Option<wardline_model::Time>,
+    hold: &'static str,
+    offers: Vec<&'static Offer>,
+    picture: String,
+    may_audit: bool,
+}
+
+/// `GET /pumps/{pump}`.
+pub(super) async fn show_page(
+    State(console): State<Arc<Console>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Fault> {
+    let (view, events) = load(&console, pump_id(&id)?).await?;
+    let now = console.now();
+    let certificate = if view.certificate.is_some() { Certificate::Current } else { Certificate::None };
+    let before = Before { lifecycle: view.row.lifecycle, certificate };
+    let offers = OFFERS
+        .iter()
+        .filter(|(act, permission, _)| {
+            caller.may(*permission) && lifecycle::decide(before, *act, By::Person(caller.role)).is_ok()
+        })
+        .map(|(_, _, offer)| offer)
+        .collect();
+    let done = match query(&uri).get("done") {
+        "quarantine" => Some("Quarantined. Its link is cut and its next handshake is refused; therapy is not touched."),
+        "release" => Some("Released. It may link again with the certificate that it has."),
+        "lost" => Some("Reported lost. Its certificate is revoked."),
+        "found" => Some("Reported found. It may enrol again."),
+        "retire" => Some("Retired. Its certificate is revoked for good."),
+        "re-enrol" => Some("Its certificate is revoked; it may enrol anew."),
+        _ => None,
+    };
+    let page = PumpPage {
+        frame: Frame::new(view.row.asset_tag.to_string(), "pumps", Some(&caller), now).done(done.map(Into::into)),
+        therapy: therapy(&view.row.therapy),
+        therapy_since: match view.row.therapy {
+            wardline_model::Therapy::Known { since, .. } => Some(since),
+            wardline_model::Therapy::Unknown => None,
+        },
+        hold: match view.hold {
+            HoldSupport::Grants => "grants holds",
+            HoldSupport::Cannot => "cannot grant a hold: no remote switch of what touches therapy",
+            HoldSupport::Unknown => "has not said whether it can grant a hold",
+        },
+        offers,
+        picture: pictures::time_line(&view, &events, now),
+        may_audit: caller.may(Permission::ReadAudit),
+        view,
+    };
+    show(&page)
+}
+
+impl PumpPage {
+    fn life(&self) -> &'static str {
+        lifecycle_label(self.view.row.lifecycle)
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.view.row.lifecycle, Lifecycle::Quarantined | Lifecycle::Lost | Lifecycle::Retired)
+    }
+}
+
+/// The form's handler of one act: back to the pump, which says what was done.
+macro_rules! form_act {
+    ($($name:ident $act:ident $done:literal $doc:literal;)+) => {
+        $(#[doc = $doc]
+        pub(super) async fn $name(
+            State(console): State<Arc<Console>>,
+            Extension(caller): Extension<Caller>,
+            Path(id): Path<String>,
+            Extension(fields): Extension<Fields>,
+        ) -> Result<Response, Fault> {
+            let id = pump_id(&id)?;
+            act_on(&console, &caller, id, Act::$act, fields.get("reason")).await?;
+            Ok(Redirect::to(&format!("/pumps/{id}?done={}", $done)).into_response())
+        })+
+    };
+}
+
+form_act! {
+    form_quarantine Quarantine "quarantine" "`POST /pumps/{pump}/quarantine`.";
+    form_release Release "release" "`POST /pumps/{pump}/release`.";
+    form_lost ReportLost "lost" "`POST /pumps/{pump}/lost`.";
+    form_found Find "found" "`POST /pumps/{pump}/found`.";
+    form_retire Retire "retire" "`POST /pumps/{pump}/retire`.";
+    form_re_enrol ReEnrol "re-enrol" "`POST /pumps/{pump}/re-enrol`.";
+}

@@ -1,0 +1,160 @@
+//! The router, built from the table in `api`.
+//!
+//! `handler` is an exhaustive `match`: a row without a handler does not compile, and a handler without a row cannot be
+//! named. Everything else is 404, behind the same headers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use wardline_api::{Access, Method, ROUTES, Route, RouteId, Surface};
+
+use super::app::Console;
+use super::fault::Fault;
+use super::guard::{body_limit, guard};
+use super::{assets, audit, enrolment, live, metrics, overview, pump, pumps, rollouts, settings, sign_in};
+
+/// What answers for every address that is not in the table.
+static NOWHERE: Route = Route {
+    id: RouteId::ApiHealth,
+    method: Method::Get,
+    path: "",
+    surface: Surface::Page,
+    access: Access::Anyone,
+    audit: None,
+    summary: "Not found",
+    request: None,
+    response: None,
+};
+
+/// The console's router.
+pub fn router(console: &Arc<Console>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let methods = handler(route)
+            .layer(DefaultBodyLimit::max(body_limit(route.id)))
+            .layer(middleware::from_fn_with_state((Arc::clone(console), route), guard));
+        router = router.route(route.path, methods);
+    }
+    router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state((Arc::clone(console), &NOWHERE), outer))
+        .with_state(Arc::clone(console))
+}
+
+async fn nowhere() -> Fault {
+    Fault::not_found("this page")
+}
+
+async fn wrong_method() -> Fault {
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is there, but not for this method")
+}
+
+/// Says what no row's own guard said: 404 and 405, with the same headers.
+async fn outer(
+    state: axum::extract::State<(Arc<Console>, &'static Route)>,
+    request: axum::extract::Request,
+    next: middleware::Next,
+) -> axum::response::Response {
+    let response = next.run(request).await;
+    if response.extensions().get::<Fault>().is_none() {
+        return response;
+    }
+    super::guard::say_outside(state.0.1, response)
+}
+
+fn on<H, T>(method: Method, handler: H) -> MethodRouter<Arc<Console>>
+where
+    H: axum::handler::Handler<T, Arc<Console>>,
+    T: 'static,
+{
+    match method {
+        Method::Get => get(handler),
+        Method::Post => post(handler),
+        Method::Patch => patch(handler),
+        Method::Put => put(handler),
+        Method::Delete => delete(handler),
+    }
+}
+
+fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
+    let m = route.method;
+    match route.id {
+        RouteId::ApiOpenApi => on(m, settings::api_openapi),
+        RouteId::ApiWhoAmI => on(m, settings::api_whoami),
+        RouteId::ApiOverview => on(m, overview::api),
+        RouteId::ApiPumps => on(m, pumps::api),
+        RouteId::ApiPumpsQuarantine => on(m, pumps::api_quarantine),
+        RouteId::ApiPump => on(m, pump::api),
+        RouteId::ApiPumpEvents => on(m, pump::api_events),
+        RouteId::ApiPumpQuarantine => on(m, pump::api_quarantine),
+        RouteId::ApiPumpRelease => on(m, pump::api_release),
+        RouteId::ApiPumpLost => on(m, pump::api_lost),
+        RouteId::ApiPumpFound => on(m, pump::api_found),
+        RouteId::ApiPumpRetire => on(m, pump::api_retire),
+        RouteId::ApiPumpReEnrol => on(m, pump::api_re_enrol),
+        RouteId::ApiEnrolment => on(m, enrolment::api),
+        RouteId::ApiCodesCreate => on(m, enrolment::api_codes),
+        RouteId::ApiManifestImport => on(m, enrolment::api_manifest),
+        RouteId::ApiRollouts => on(m, rollouts::api),
+        RouteId::ApiRolloutCreate => on(m, rollouts::api_create),
+        RouteId::ApiRollout => on(m, rollouts::api_one),
+        RouteId::ApiRolloutPause => on(m, rollouts::api_pause),
+        RouteId::ApiRolloutResume => on(m, rollouts::api_resume),
+        RouteId::ApiRolloutHalt => on(m, rollouts::api_halt),
+        RouteId::ApiReleases => on(m, rollouts::api_releases),
+        RouteId::ApiReleaseUpload => on(m, rollouts::api_upload),
+        RouteId::ApiAudit => on(m, audit::api),
+        RouteId::ApiAuditVerify => on(m, audit::api_verify),
+        RouteId::ApiAuditCheckpoint => on(m, audit::api_checkpoint),
+        RouteId::ApiAccounts => on(m, settings::api_accounts),
+        RouteId::ApiAccountCreate => on(m, settings::api_create),
+        RouteId::ApiAccountChange => on(m, settings::api_change),
+        RouteId::ApiAccountLink => on(m, settings::api_link),
+        RouteId::ApiTokens => on(m, settings::api_tokens),
+        RouteId::ApiTokenCreate => on(m, settings::api_token_create),
+        RouteId::ApiTokenRevoke => on(m, settings::api_token_revoke),
+        RouteId::ApiMetrics => on(m, metrics::metrics),
+        RouteId::ApiHealth => on(m, metrics::health),
+        RouteId::PageOverview => on(m, overview::show_page),
+        RouteId::PagePumps => on(m, pumps::show_page),
+        RouteId::PagePumpsCsv => on(m, pumps::csv),
+        RouteId::PagePump => on(m, pump::show_page),
+        RouteId::PageRollouts => on(m, rollouts::show_list),
+        RouteId::PageRollout => on(m, rollouts::show_one),
+        RouteId::PageEnrolment => on(m, enrolment::show_page),
+        RouteId::PageAudit => on(m, audit::show_page),
+        RouteId::PageAuditCsv => on(m, audit::csv),
+        RouteId::PageSettings => on(m, settings::show_page),
+        RouteId::PageSignIn => on(m, sign_in::show_page),
+        RouteId::PageSignInOnce => on(m, sign_in::show_once),
+        RouteId::PageLive => on(m, live::live),
+        RouteId::PageAsset => on(m, assets::asset),
+        RouteId::FormSignIn => on(m, sign_in::form),
+        RouteId::FormSignInOnce => on(m, sign_in::form_once),
+        RouteId::FormSignOut => on(m, sign_in::sign_out),
+        RouteId::FormPassword => on(m, settings::form_password),
+        RouteId::FormPumpQuarantine => on(m, pump::form_quarantine),
+        RouteId::FormPumpRelease => on(m, pump::form_release),
+        RouteId::FormPumpLost => on(m, pump::form_lost),
+        RouteId::FormPumpFound => on(m, pump::form_found),
+        RouteId::FormPumpRetire => on(m, pump::form_retire),
+        RouteId::FormPumpReEnrol => on(m, pump::form_re_enrol),
+        RouteId::FormPumpsQuarantine => on(m, pumps::form_quarantine),
+        RouteId::FormRolloutCreate => on(m, rollouts::form_create),
+        RouteId::FormRolloutPause => on(m, rollouts::form_pause),
+        RouteId::FormRolloutResume => on(m, rollouts::form_resume),
+        RouteId::FormRolloutHalt => on(m, rollouts::form_halt),
+        RouteId::FormCodes => on(m, enrolment::form_codes),
+        RouteId::FormManifest => on(m, enrolment::form_manifest),
+        RouteId::FormAuditVerify => on(m, audit::form_verify),
+        RouteId::FormAccountCreate => on(m, settings::form_create),
+        RouteId::FormAccountChange => on(m, settings::form_change),
+        RouteId::FormTokenCreate => on(m, settings::form_token),
+        RouteId::FormTokenRevoke => on(m, settings::form_token_revoke),
+    }
+}
