@@ -139,11 +139,11 @@ impl Config {
     }
 
     const fn default_queue() -> u32 {
-        20_000
+        6_000
     }
 }
 
-/// The fewest and the most events that a pump may keep: a shift of a busy pump, and 100 MB of journal.
+/// The fewest and the most events that a pump may keep: two busy days, and what fits into 100 MB of journal.
 const QUEUE: std::ops::RangeInclusive<u32> = 1_000..=100_000;
 
 impl HubPlace {

@@ -1,5 +1,5 @@
-//! What happened and is not yet durable at the hub: numbered, sealed on the disk before it is sent, forgotten only when
-//! it was acknowledged (N11).
+//! What happened and is not yet durable at the hub: numbered by the queue of crate `pump`, sealed on the disk before it is
+//! sent, forgotten only when it was acknowledged (N11).
 //!
 //! Records of the journal:
 //!
@@ -9,25 +9,21 @@
 //! | 1 | an event as on the link | events follow each other without gaps |
 //! | 2 | 8 bytes | how many events could not be kept since the last `Dropped` event, at least |
 //!
-//! An acknowledgement is not written: after a restart the pump sends again and the hub skips what it has. When the queue
-//! is full, new events are not numbered but counted, so that numbers never have gaps; the count goes out as a `Dropped`
-//! event as soon as there is room. The last places are kept for what is about releases and certificates.
+//! An acknowledgement is not written: after a restart the pump sends again and the hub skips what it has. What the disk
+//! would not take stays in memory and is written with the next event; until then nothing is sent.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use wardline_model::{Event, EventBody, Sequence, Time, covers};
+use wardline_pump::{Queue, QueueLimits};
 use wardline_wire::{limits, link, text};
 
 use crate::sealed::{Journal, SealedError, Sealing};
 
-/// Places in the queue that only events about releases, certificates and the agent itself may take.
-const KEPT_FOR_RELEASES: usize = 500;
-
-/// How many frames of events may be under way without an acknowledgement: two, so that the next one is on the wire while
+/// How many events may be under way without an acknowledgement: two frames, so that the next one is on the wire while
 /// the hub waits for its disk.
-const FRAMES_UNDER_WAY: usize = 2;
+const UNDER_WAY: usize = 2 * limits::EVENTS_PER_FRAME;
 
 /// Acknowledged bytes in the journal that make it worth writing anew.
 const WORTH_COMPACTING: u64 = 256 * 1024;
@@ -36,20 +32,15 @@ const HEADER: u8 = 0;
 const EVENT: u8 = 1;
 const DROPPED: u8 = 2;
 
-/// The queue of one pump.
+/// The queue of one pump, on its disk.
 #[derive(Debug)]
 pub struct Outbox {
     journal: Journal,
     id: u64,
-    /// The number of the first event in `events`, or of the next one when there is none.
-    oldest: Sequence,
-    /// Encoded as on the link.
-    events: VecDeque<Box<[u8]>>,
-    /// How many of `events` were sent on this link.
-    sent: usize,
-    /// How many events could not be kept since the last `Dropped`.
-    dropped: u64,
-    most: usize,
+    limits: QueueLimits,
+    queue: Queue,
+    /// Records that the disk has not taken yet.
+    unwritten: Vec<Vec<u8>>,
 }
 
 /// What the hub's Welcome means for the queue.
@@ -66,20 +57,14 @@ pub enum Resumed {
 }
 
 impl Outbox {
-    /// Opens the queue in this file, or begins one. A file that does not open with this device's key is moved aside, and
-    /// the new queue begins with a `Dropped` event.
+    /// Opens the queue in this file, or begins one. A file that does not open with this device's key is moved aside.
     ///
     /// # Errors
     /// [`SealedError::Io`], [`SealedError::Full`].
     pub fn open(path: &Path, sealing: &Sealing, most: u32) -> Result<Self, SealedError> {
         let opened = match Journal::open(path, sealing) {
             Err(SealedError::Forged { .. }) => {
-                std::fs::rename(path, aside(path)).map_err(|source| SealedError::Io {
-                    doing: "moving aside",
-                    path: path.to_owned(),
-                    source,
-                })?;
-                tracing::error!(path = %path.display(), "the event queue did not open with this device's key; it was moved aside");
+                set_aside(path)?;
                 Journal::open(path, sealing)?
             }
             opened => opened?,
@@ -90,19 +75,11 @@ impl Outbox {
                 "the event queue ended in the middle of a record, as after a power loss"
             );
         }
-        let most = most as usize;
-        let mut outbox = Self {
-            journal: opened.journal,
-            id: 0,
-            oldest: Sequence(1),
-            events: VecDeque::new(),
-            sent: 0,
-            dropped: 0,
-            most,
-        };
-        let began = outbox.read_records(opened.records);
-        if !began {
-            outbox.begin_anew(Sequence(1))?;
+        let limits = QueueLimits { events: most as usize };
+        let mut outbox =
+            Self { journal: opened.journal, id: 0, limits, queue: Queue::new(limits), unwritten: Vec::new() };
+        if !outbox.recover(opened.records) {
+            outbox.begin_anew()?;
         }
         Ok(outbox)
     }
@@ -115,61 +92,49 @@ impl Outbox {
 
     /// The oldest event that is kept; equal to [`Outbox::next`] when none is.
     #[must_use]
-    pub const fn oldest(&self) -> Sequence {
-        self.oldest
+    pub fn oldest(&self) -> Sequence {
+        self.queue.acked().next()
     }
 
     /// The number that the next event will get.
     #[must_use]
     pub fn next(&self) -> Sequence {
-        Sequence(self.oldest.0 + self.events.len() as u64)
+        self.queue.next()
     }
 
     /// How many events wait for their acknowledgement.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.events.len()
+        self.queue.len()
     }
 
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.queue.is_empty()
     }
 
-    /// Keeps what happened. When this returns, it is on the disk, or counted among the dropped.
+    /// Keeps what happened. When this returns, it is on the disk, or counted because the queue is full.
     ///
     /// # Errors
-    /// [`SealedError::Full`] and [`SealedError::Io`]: the events are counted among the dropped.
+    /// [`SealedError::Full`] and [`SealedError::Io`]: it is kept in memory, and written with the next event.
     pub fn record(&mut self, now: Time, bodies: impl IntoIterator<Item = EventBody>) -> Result<(), SealedError> {
         covers!("N11");
-        let (mut records, mut encoded, mut lost) = (Vec::new(), Vec::new(), 0u64);
-        let mut bodies: Vec<EventBody> = bodies.into_iter().collect();
-        let told = self.dropped > 0 && self.has_room(self.events.len(), &EventBody::Dropped { count: 0 });
-        if told {
-            bodies.insert(0, EventBody::Dropped { count: self.dropped });
-        }
         for body in bodies {
-            if !self.has_room(self.events.len() + encoded.len(), &body) {
-                lost += 1;
-                continue;
+            let dropped = self.queue.uncounted();
+            self.unwritten.extend(self.queue.record(cleaned(body), now).map(event_record));
+            // Written at powers of two, so that a restart does not make the loss silent.
+            if self.queue.uncounted() > dropped && self.queue.uncounted().is_power_of_two() {
+                self.unwritten.push(dropped_record(self.queue.uncounted()));
             }
-            let seq = Sequence(self.next().0 + encoded.len() as u64);
-            let event = link::Event::from(&Event { seq, at: now, body: cleaned(body) }).encode_to_vec();
-            records.push([&[EVENT][..], &event].concat());
-            encoded.push(event.into_boxed_slice());
         }
-        if let Err(error) = self.journal.append(records.iter().map(Vec::as_slice)) {
-            self.dropped += encoded.len() as u64 + lost - u64::from(told);
-            return Err(error);
-        }
-        self.events.extend(encoded);
-        if told {
-            self.dropped = 0;
-        }
-        if lost > 0 {
-            self.note_dropped(lost)?;
-        }
+        self.write()
+    }
+
+    /// Writes what the disk would not take before.
+    fn write(&mut self) -> Result<(), SealedError> {
+        self.journal.append(self.unwritten.iter().map(Vec::as_slice))?;
+        self.unwritten = Vec::new();
         Ok(())
     }
 
@@ -178,106 +143,88 @@ impl Outbox {
     /// # Errors
     /// Those of the disk; the queue is as it was then.
     pub fn resume(&mut self, acked: Sequence, now: Time) -> Result<Resumed, SealedError> {
-        self.sent = 0;
-        let expected = acked.0.saturating_add(1);
-        if expected < self.oldest.0 || expected > self.next().0 {
-            let missing = self.oldest.0.saturating_sub(expected);
+        let missing = self.queue.acked().0.saturating_sub(acked.0);
+        if missing > 0 || self.queue.linked(acked).is_err() {
             self.number_anew(missing, now)?;
             return Ok(Resumed::NumberedAnew { missing });
         }
-        self.acknowledge(acked)?;
+        self.compact_if_worth()?;
         Ok(Resumed::InStep)
     }
 
     /// The link is gone: what was sent and not acknowledged will be sent again.
-    pub const fn unlinked(&mut self) {
-        self.sent = 0;
+    pub fn unlinked(&mut self) {
+        // What is acknowledged already cannot be ahead.
+        let _ = self.queue.linked(self.queue.acked());
     }
 
-    /// Everything up to `acked` is durable at the hub. Numbers that were never sent are not believed.
+    /// Everything up to `acked` is durable at the hub. Numbers that were never given are not believed.
     ///
     /// # Errors
     /// Those of the disk while compacting; nothing is lost then.
     pub fn acknowledge(&mut self, acked: Sequence) -> Result<(), SealedError> {
-        let count = (acked.0 + 1).saturating_sub(self.oldest.0);
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.events.len());
-        self.events.drain(..count);
-        self.oldest.0 += count as u64;
-        self.sent = self.sent.saturating_sub(count);
-        let kept: u64 = self.events.iter().map(|event| event.len() as u64 + 64).sum();
-        if self.journal.length().saturating_sub(kept) > WORTH_COMPACTING {
-            self.compact()?;
+        if let Err(error) = self.queue.acknowledge(acked) {
+            tracing::error!(%error, "an acknowledgement was not believed");
+            return Ok(());
         }
-        Ok(())
+        self.compact_if_worth()
     }
 
-    /// The next frame of events to send, if there is one and not too much is under way.
+    /// The next frame of events to send, if there is one, all is on the disk, and not too much is under way.
     pub fn next_frame(&mut self) -> Option<link::Events> {
-        if self.sent >= self.events.len() || self.sent >= FRAMES_UNDER_WAY * limits::EVENTS_PER_FRAME {
+        if !self.unwritten.is_empty() && self.write().is_err() {
             return None;
         }
-        let until = (self.sent + limits::EVENTS_PER_FRAME).min(self.events.len());
-        let events = self.events.range(self.sent..until);
-        let events = events.map(|event| link::Event::decode(&event[..]).unwrap_or_default()).collect();
-        self.sent = until;
-        Some(link::Events { events })
+        let most = UNDER_WAY.saturating_sub(self.queue.under_way()).min(limits::EVENTS_PER_FRAME);
+        let events = link::Events::from_front(self.queue.send(most));
+        (!events.events.is_empty()).then_some(events)
     }
 
-    fn has_room(&self, len: usize, body: &EventBody) -> bool {
-        let for_therapy = self.most.saturating_sub(KEPT_FOR_RELEASES);
-        let most = match body {
-            EventBody::TherapyChanged { .. } | EventBody::Alarm { .. } => for_therapy,
-            // Not before there is also room for what comes after it, or a full queue would fill with these.
-            EventBody::Dropped { .. } => for_therapy.saturating_sub(1),
-            EventBody::Started { .. }
-            | EventBody::Switched { .. }
-            | EventBody::Attempt { .. }
-            | EventBody::Renewed { .. } => self.most,
-        };
-        len < most
-    }
-
-    /// Counts events that could not be kept; at powers of two the count is written, so that a restart does not make the
-    /// loss silent.
-    fn note_dropped(&mut self, lost: u64) -> Result<(), SealedError> {
-        let before = self.dropped;
-        self.dropped += lost;
-        if before == 0 || self.dropped.ilog2() > before.ilog2() {
-            let record = [&[DROPPED][..], &self.dropped.to_be_bytes()].concat();
-            self.journal.append([record.as_slice()])?;
-        }
-        Ok(())
-    }
-
-    /// Takes over what the journal holds; false when it holds nothing yet.
-    fn read_records(&mut self, records: Vec<Vec<u8>>) -> bool {
-        let mut began = false;
+    /// Takes over what the journal holds; false when it holds no queue.
+    fn recover(&mut self, records: Vec<Vec<u8>>) -> bool {
+        let (mut acked, mut kept, mut dropped) = (None, Vec::new(), 0);
         for record in records {
             match (record.first(), record.get(1..)) {
                 (Some(&HEADER), Some(rest)) if rest.len() == 16 => {
                     let (id, oldest) = rest.split_at(8);
                     self.id = u64::from_be_bytes(id.try_into().unwrap_or_default());
-                    self.oldest = Sequence(u64::from_be_bytes(oldest.try_into().unwrap_or_default()));
-                    began = true;
+                    acked = Some(u64::from_be_bytes(oldest.try_into().unwrap_or_default()).saturating_sub(1));
                 }
-                (Some(&EVENT), Some(event)) => {
-                    let body = link::Event::decode(event).ok().and_then(|event| event.body);
-                    if matches!(body, Some(link::event::Body::Dropped(_))) {
-                        self.dropped = 0;
+                (Some(&EVENT), Some(bytes)) => match link::Event::decode(bytes).map(Event::try_from) {
+                    Ok(Ok(event)) => {
+                        if matches!(event.body, EventBody::Dropped { .. }) {
+                            dropped = 0;
+                        }
+                        kept.push(event);
                     }
-                    self.events.push_back(event.into());
-                }
-                (Some(&DROPPED), Some(count)) => {
-                    self.dropped = count.try_into().map_or(1, u64::from_be_bytes);
-                }
-                // Written by a newer agent: it is kept by nobody, so it is counted.
-                (Some(_) | None, _) => self.dropped += 1,
+                    // Written by a newer agent.
+                    Ok(Err(_)) | Err(_) => return false,
+                },
+                (Some(&DROPPED), Some(count)) => dropped = count.try_into().map_or(1, u64::from_be_bytes),
+                (Some(_) | None, _) => return false,
             }
         }
-        began
+        let Some(acked) = acked else { return false };
+        match Queue::recover(self.limits, Sequence(acked), kept, dropped) {
+            Ok(queue) => {
+                self.queue = queue;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the event queue cannot be used and begins anew");
+                false
+            }
+        }
     }
 
-    fn begin_anew(&mut self, oldest: Sequence) -> Result<(), SealedError> {
+    /// Begins an empty store with an id of its own.
+    fn begin_anew(&mut self) -> Result<(), SealedError> {
+        self.new_id()?;
+        self.queue = Queue::new(self.limits);
+        self.compact()
+    }
+
+    fn new_id(&mut self) -> Result<(), SealedError> {
         let mut id = [0u8; 8];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| SealedError::Io {
             doing: "drawing an id for",
@@ -285,35 +232,48 @@ impl Outbox {
             source: std::io::Error::other("the system's random source failed"),
         })?;
         self.id = u64::from_be_bytes(id);
-        self.oldest = oldest;
-        self.compact()
+        Ok(())
     }
 
     /// Numbers what is kept from 1 under a new journal id, with a `Dropped` event in front that says what is missing.
     fn number_anew(&mut self, missing: u64, now: Time) -> Result<(), SealedError> {
-        let kept = std::mem::take(&mut self.events);
-        let front = (missing > 0).then(|| link::Event {
-            seq: 0,
-            at: now.as_unix_ms(),
-            body: Some(link::event::Body::Dropped(link::Dropped { count: missing })),
-        });
-        let kept = kept.into_iter().map(|event| link::Event::decode(&event[..]).unwrap_or_default());
-        self.events = (1u64..)
-            .zip(front.into_iter().chain(kept))
-            .map(|(seq, event)| link::Event { seq, ..event }.encode_to_vec().into_boxed_slice())
-            .collect();
-        self.begin_anew(Sequence(1))
+        let front = (missing > 0).then_some((now, EventBody::Dropped { count: missing }));
+        let kept = self.queue.iter().map(|event| (event.at, event.body.clone()));
+        let events =
+            (1u64..).zip(front.into_iter().chain(kept)).map(|(seq, (at, body))| Event { seq: Sequence(seq), at, body });
+        let events: Vec<Event> = events.collect();
+        // Numbers from 1 without gaps are always a queue.
+        if let Ok(queue) = Queue::recover(self.limits, Sequence(0), events, self.queue.uncounted()) {
+            self.queue = queue;
+        }
+        self.new_id()?;
+        self.compact()
+    }
+
+    fn compact_if_worth(&mut self) -> Result<(), SealedError> {
+        // The usual event takes about 100 bytes with its seal.
+        let kept = self.queue.len() as u64 * 100;
+        if self.journal.length() > kept + WORTH_COMPACTING { self.compact() } else { Ok(()) }
     }
 
     fn compact(&mut self) -> Result<(), SealedError> {
-        let header = [&[HEADER][..], &self.id.to_be_bytes(), &self.oldest.0.to_be_bytes()].concat();
-        let mut records = vec![header];
-        records.extend(self.events.iter().map(|event| [&[EVENT][..], event].concat()));
-        if self.dropped > 0 {
-            records.push([&[DROPPED][..], &self.dropped.to_be_bytes()].concat());
+        let mut records = vec![[&[HEADER][..], &self.id.to_be_bytes(), &self.oldest().0.to_be_bytes()].concat()];
+        records.extend(self.queue.iter().map(event_record));
+        if self.queue.uncounted() > 0 {
+            records.push(dropped_record(self.queue.uncounted()));
         }
-        self.journal.replace(records.iter().map(Vec::as_slice))
+        self.journal.replace(records.iter().map(Vec::as_slice))?;
+        self.unwritten = Vec::new();
+        Ok(())
     }
+}
+
+fn event_record(event: &Event) -> Vec<u8> {
+    [&[EVENT][..], &link::Event::from(event).encode_to_vec()].concat()
+}
+
+fn dropped_record(count: u64) -> Vec<u8> {
+    [&[DROPPED][..], &count.to_be_bytes()].concat()
 }
 
 /// Text from the controller as the hub accepts it.
@@ -333,10 +293,16 @@ fn cleaned(body: EventBody) -> EventBody {
     }
 }
 
-fn aside(path: &Path) -> PathBuf {
+/// Keeps a file that cannot be used for whoever wants to look at it.
+fn set_aside(path: &Path) -> Result<(), SealedError> {
+    tracing::error!(path = %path.display(), "the event queue does not open with this device's key; it is moved aside");
     let mut aside = path.as_os_str().to_owned();
     aside.push(".damaged");
-    aside.into()
+    std::fs::rename(path, aside).map_err(|source| SealedError::Io {
+        doing: "moving aside",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -126,6 +126,17 @@ impl Queue {
         self.kept.is_empty()
     }
 
+    /// Every event that is kept, oldest first: for writing the store anew.
+    pub fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.kept.iter()
+    }
+
+    /// How many events were sent over this link and are not acknowledged.
+    #[must_use]
+    pub const fn under_way(&self) -> usize {
+        (self.sent.0 - self.acked.0) as usize
+    }
+
     /// Takes what happened. What it returns (none, one, or a count of dropped events and one) must be made durable on the
     /// pump before anything that relies on it, and before it is sent.
     pub fn record(&mut self, body: EventBody, now: Time) -> impl Iterator<Item = &Event> {
