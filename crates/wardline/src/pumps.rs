@@ -14,7 +14,7 @@ use crate::client::{Client, typed};
 use crate::fault::{Exit, Fault};
 use crate::print;
 
-/// Lists pumps. Without an option: the first 50 by asset tag.
+/// Lists pumps. Without an option: the first 50, those that need a person first.
 ///
 /// Examples:
 ///   wardline pumps --attention needs-person
@@ -55,7 +55,7 @@ struct List {
     /// Only: good, waiting, needs-person, danger or unknown
     #[arg(long)]
     attention: Option<Attention>,
-    /// Sort by: asset-tag, care-area, last-seen, model or lifecycle
+    /// Sort by: urgency (the default), asset-tag, serial, care-area, last-seen, model or lifecycle
     #[arg(long)]
     sort: Option<PumpSort>,
     /// Last first
@@ -99,7 +99,7 @@ impl List {
         add("care_area", self.care_area.clone());
         add("link", self.link.map(|value| value.to_string()));
         add("attention", self.attention.map(|value| value.to_string()));
-        add("sort", self.sort.map(|value| value.to_string()));
+        add("sort", Some(self.sort.unwrap_or(PumpSort::Urgency).to_string()));
         add("descending", self.descending.then(|| "true".to_owned()));
         query
     }

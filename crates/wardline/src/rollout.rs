@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{NewRollout, Reason, ReleaseRow, Releases, RolloutDetail, RolloutRow, Rollouts};
-use wardline_model::{Kind, Version};
+use wardline_model::{Kind, Span, Version};
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
@@ -137,12 +137,14 @@ fn releases(client: &Client, access: &Access) -> anyhow::Result<()> {
             row.state.to_string(),
             print::or_dash(row.entries),
             row.length.to_string(),
-            row.threshold.to_string(),
+            row.signers.to_string(),
             print::moment(row.published),
+            row.by.clone(),
             row.digest.short(),
+            row.notes.clone(),
         ]
     });
-    let header = ["release", "state", "entries", "bytes", "signatures", "published", "digest"];
+    let header = ["release", "state", "entries", "bytes", "signers", "published", "by", "digest", "notes"];
     println!("{}", print::table(&header, rows.collect()));
     Ok(())
 }
@@ -197,11 +199,11 @@ fn show(client: &Client, access: &Access, number: u64) -> anyhow::Result<()> {
         row.by,
         rollout.trial_cap
     );
-    let rings = rollout.rings.iter().map(|ring| {
-        let open = if ring.open { "open" } else { "waits" };
-        vec![ring.name.clone(), format!("{} of {}", ring.adopted, ring.pumps), open.into()]
-    });
-    println!("{}\n", print::table(&["ring", "adopted", "turn"], rings.collect()));
+    let rings = rollout
+        .rings
+        .iter()
+        .map(|ring| vec![ring.name.clone(), ring.members.clone(), format!("{} % settled", ring.opens_next_at)]);
+    println!("{}\n", print::table(&["ring", "who", "opens the next at"], rings.collect()));
     if rollout.stragglers.is_empty() {
         println!("Nobody is behind.");
         return Ok(());
@@ -214,7 +216,7 @@ fn show(client: &Client, access: &Access, number: u64) -> anyhow::Result<()> {
             print::or_dash(pump.last_place.as_ref()),
             print::ago(pump.last_seen, now),
             print::or_dash(pump.active),
-            pump.why.clone(),
+            format!("{}{}", pump.why, pump.age_ms.map(|ms| format!(" ({})", Span::from_ms(ms))).unwrap_or_default()),
             pump.owner.label().to_owned(),
         ]
     });
