@@ -1,1 +1,331 @@
-//! daemon.
+//! The one loop that owns the agent's state.
+//!
+//! It brings what happens (the controller speaks, the link comes and goes, a download ends, a time comes) to the pure
+//! machine of crate `pump`, and carries out what the machine says, in order. It decides nothing about therapy. Nothing
+//! the network does makes it stop listening to the controller, and the controller waits for none of it (N1, N5).
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `daemon.rs` | start, loop, time |
+//! | `carry.rs` | the machine's effects, carried out |
+//! | `heard.rs` | what the controller and the hub say, as inputs of the machine |
+//! | `who.rs` | identity, goal key, downloads |
+//! | `status.rs` | what `wardline-agent status` shows |
+
+mod carry;
+mod heard;
+mod status;
+#[cfg(test)]
+mod tests;
+mod who;
+
+pub use status::{Status, read_status};
+pub use who::Known;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep_until};
+use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time};
+use wardline_pump::{Boot, Effect, Expected, FetchProblem, Input, Journal, LinkEpoch, Machine, Rules, Supports};
+use wardline_wire::link::pump_frame;
+
+use crate::config::Config;
+use crate::controller::{Bundle, Place, Port};
+use crate::fault::{Fault, Killed};
+use crate::outbox::Outbox;
+use crate::sealed::{SealedError, Sealing};
+use crate::session::Session;
+use who::Who;
+
+/// How long reports are gathered before one is sent: a nurse who titrates makes one report, not ten.
+const REPORT_AFTER: Duration = Duration::from_millis(500);
+
+/// How long after a failed write the next one is tried.
+const DISK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Why an agent ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another agent works on the same state folder.
+    #[error("another agent is running on {0}; two on the same folder would spoil it")]
+    InUse(String),
+    /// The state folder cannot be used.
+    #[error("the state folder cannot be used: {0}")]
+    State(#[from] SealedError),
+    /// A test let the agent die.
+    #[error(transparent)]
+    Killed(#[from] Killed),
+}
+
+/// Runs one pump's agent until `stop` is done.
+///
+/// # Errors
+/// [`DaemonError`] when it cannot start on its state folder. What goes wrong later is tried again, not given up.
+pub async fn run(config: Config, controller: Place, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    run_with(config, controller, Fault::none(), stop).await
+}
+
+/// As [`run`], with a fault that lets it die at one of its effects.
+///
+/// # Errors
+/// As [`run`], and [`DaemonError::Killed`].
+pub async fn run_with(
+    config: Config,
+    controller: Place,
+    fault: Fault,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(config, controller, fault, None)?;
+    daemon.work(stop).await
+}
+
+/// As [`run_with`], as a pump whose identity is given: for simulated pumps that were enrolled in bulk, and for tests.
+///
+/// # Errors
+/// As [`run_with`].
+pub async fn run_as(
+    known: Known,
+    config: Config,
+    controller: Place,
+    fault: Fault,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(config, controller, fault, Some(known))?;
+    daemon.work(stop).await
+}
+
+type Fetching = std::pin::Pin<Box<dyn Future<Output = (ReleaseRef, Result<(Expected, Bundle), FetchProblem>)> + Send>>;
+
+struct Daemon {
+    config: Config,
+    sealing: Sealing,
+    /// Held for as long as the agent lives, so that no second one works on the same folder.
+    _lock: File,
+    outbox: Outbox,
+    session: Session,
+    port: Port,
+    identity: Who,
+    machine: Option<Machine>,
+    effects: VecDeque<Effect>,
+    fetching: Option<Fetching>,
+    to_fetch: VecDeque<ReleaseRef>,
+    /// What was fetched and is being staged. At most one: a drug library may have 16 MiB.
+    fetched: Option<(ReleaseRef, Bundle)>,
+    hold: HoldOnPort,
+    hold_support: HoldSupport,
+    kinds: Vec<Kind>,
+    boot: [u8; 16],
+    link_epoch: LinkEpoch,
+    report_at: Option<Instant>,
+    disk_again: Option<Instant>,
+    status: status::Writer,
+}
+
+/// The hold as the port knows it.
+#[derive(Debug, Default)]
+struct HoldOnPort {
+    requests: u64,
+    asked: Option<u64>,
+    granted: Option<(u64, Instant)>,
+}
+
+impl Daemon {
+    fn start(config: Config, controller: Place, fault: Fault, known: Option<Known>) -> Result<Self, DaemonError> {
+        let lock = lock(&config)?;
+        // A test that lets the agent die does not wait for the back-off either.
+        let is_tested = fault.is_set();
+        let sealing = Sealing::from_key_file(&config.device_key_path(), config.flush, fault)?;
+        let mut outbox = Outbox::open(&config.state.join("events"), &sealing, config.queue_events)?;
+        let started = EventBody::Started { agent: crate::VERSION.to_owned() };
+        keep(outbox.record(now(), [started]))?;
+        let mut boot = [0; 16];
+        // A boot id of zeros only makes a restart look like a reconnect.
+        let _ = aws_lc_rs::rand::fill(&mut boot);
+        let identity = known.map_or_else(|| Who::begin(&config, &sealing), Who::given);
+        let status = status::Writer::new(&config);
+        let mut daemon = Self {
+            config,
+            sealing,
+            _lock: lock,
+            outbox,
+            session: if is_tested { Session::new(|| 0) } else { Session::default() },
+            port: Port::new(controller),
+            identity,
+            machine: None,
+            effects: VecDeque::new(),
+            fetching: None,
+            to_fetch: VecDeque::new(),
+            fetched: None,
+            hold: HoldOnPort::default(),
+            hold_support: HoldSupport::Unknown,
+            kinds: Vec::new(),
+            boot,
+            link_epoch: LinkEpoch::default(),
+            report_at: None,
+            disk_again: None,
+            status,
+        };
+        daemon.known_identity();
+        Ok(daemon)
+    }
+
+    /// Begins to work as the pump that the identity names: its slot machine recovers, and the link is tried.
+    fn begin_as(&mut self, pump: PumpId) {
+        if self.machine.is_some() {
+            return;
+        }
+        let journal = match self.sealing.read(&self.slots_path()) {
+            Ok(None) => None,
+            Ok(Some(bytes)) => {
+                Journal::from_bytes(pump, &bytes).inspect_err(|error| tracing::error!(%error, "the slot journal")).ok()
+            }
+            Err(error) => {
+                tracing::error!(%error, "the slot journal; the pump starts from what it finds in its slots");
+                None
+            }
+        };
+        let boot = Boot { pump, journal, supports: Supports::only(&[Kind::DrugLibrary]), rules: Rules::all() };
+        let mut fx = Vec::new();
+        let mut machine = Machine::recover(boot, now(), &mut fx);
+        if self.port.is_up() {
+            // It greeted before the pump knew who it was.
+            machine.step(Input::Controller(wardline_pump::Controller::Present(self.hold_support)), now(), &mut fx);
+            self.port.ask(wardline_wire::Ask::Status);
+        }
+        self.machine = Some(machine);
+        self.effects.extend(fx);
+    }
+
+    fn slots_path(&self) -> std::path::PathBuf {
+        self.config.state.join("slots")
+    }
+
+    async fn work(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            self.carry_out()?;
+            self.send_what_waits()?;
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                () = &mut stop => {
+                    self.session.stop();
+                    return Ok(());
+                }
+                heard = self.port.next() => self.heard(heard)?,
+                happened = self.session.next() => self.happened(happened)?,
+                (release, result) = ready(&mut self.fetching) => self.fetch_ended(release, result),
+                who = self.identity.next() => self.identity_changed(who)?,
+                () = sleep_until(wake) => self.time_came(),
+            }
+        }
+    }
+
+    /// Brings one input to the machine.
+    fn step(&mut self, input: Input) {
+        if let Some(machine) = &mut self.machine {
+            let mut fx = Vec::new();
+            machine.step(input, now(), &mut fx);
+            self.effects.extend(fx);
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let machine = self.machine.as_ref().and_then(Machine::wake).map(|(at, _)| instant(at));
+        let hold = self.hold.granted.map(|(_, until)| until);
+        let report = self.report_at.filter(|_| self.session.is_up());
+        [machine, hold, report, self.disk_again].into_iter().flatten().min().unwrap_or_else(far_away)
+    }
+
+    fn time_came(&mut self) {
+        let now = Instant::now();
+        if let Some((hold, until)) = self.hold.granted
+            && until <= now
+        {
+            self.hold.granted = None;
+            self.step(Input::Controller(wardline_pump::Controller::HoldBroken(wardline_pump::HoldId(hold))));
+        }
+        if self.disk_again.is_some_and(|at| at <= now) {
+            self.disk_again = None;
+        }
+        self.step(Input::Timer);
+    }
+
+    /// Sends events and the report, as much as the link takes.
+    fn send_what_waits(&mut self) -> Result<(), Killed> {
+        if !self.session.is_up() {
+            return Ok(());
+        }
+        while self.session.has_room()
+            && let Some(events) = self.outbox.next_frame()
+        {
+            self.sealing.fault().effect()?;
+            self.session.send(pump_frame::Body::Events(events));
+        }
+        if self.session.has_room()
+            && self.report_at.is_some_and(|at| at <= Instant::now())
+            && let Some(machine) = &self.machine
+        {
+            self.sealing.fault().effect()?;
+            let report = machine.report(now());
+            if self.session.send(pump_frame::Body::Report((&report).into())) {
+                self.report_at = None;
+            }
+            self.status.report(&report);
+        }
+        Ok(())
+    }
+
+    fn report_soon(&mut self) {
+        self.report_at.get_or_insert_with(|| Instant::now() + REPORT_AFTER);
+    }
+}
+
+/// A full or failing disk does not end the agent: what could not be kept is counted and said later.
+fn keep(result: Result<(), SealedError>) -> Result<(), Killed> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(SealedError::Killed(killed)) => Err(killed),
+        Err(error) => {
+            tracing::error!(%error, "an event could not be kept; it is counted as dropped");
+            Ok(())
+        }
+    }
+}
+
+/// Ready when the future is there and done.
+async fn ready<T>(future: &mut Option<std::pin::Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match future {
+        Some(running) => {
+            let done = running.await;
+            *future = None;
+            done
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn lock(config: &Config) -> Result<File, DaemonError> {
+    let io = |source| SealedError::Io { doing: "making", path: config.state.clone(), source };
+    std::fs::create_dir_all(&config.state).map_err(io)?;
+    let lock = File::create(config.state.join("lock")).map_err(io)?;
+    lock.try_lock().map_err(|_| DaemonError::InUse(config.state.display().to_string()))?;
+    Ok(lock)
+}
+
+/// This moment by the pump's clock.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// When this moment by the pump's clock will be, at most an hour from now: a clock that jumps must not make it sleep.
+fn instant(at: Time) -> Instant {
+    Instant::now() + Duration::from_millis(at.since(now()).as_ms()).min(Duration::from_secs(3_600))
+}
+
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_secs(86_400)
+}

@@ -29,6 +29,12 @@ impl Fault {
         Self(Some(Arc::new(AtomicU64::new(effects))))
     }
 
+    /// Whether a test set one.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Called before every effect.
     ///
     /// # Errors
@@ -37,11 +43,5 @@ impl Fault {
         let Some(left) = &self.0 else { return Ok(()) };
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).map_err(|_| Killed)?;
         Ok(())
-    }
-
-    /// Whether it has struck.
-    #[must_use]
-    pub fn has_struck(&self) -> bool {
-        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) == 0)
     }
 }

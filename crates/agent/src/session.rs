@@ -171,6 +171,12 @@ impl Session {
         }
     }
 
+    /// Whether the link is up and little waits for it.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        matches!(&self.state, State::Up(up) if up.link.waiting() < limits::LINK_FRAME)
+    }
+
     /// Sends a frame if the link is up and little waits for it; false when it was not taken.
     pub fn send(&mut self, body: pump_frame::Body) -> bool {
         match &mut self.state {

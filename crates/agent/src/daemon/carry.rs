@@ -1,0 +1,142 @@
+//! The machine's effects, carried out in order: each only after the one before is done.
+
+use tokio::time::Instant;
+use wardline_model::{Kind, ReleaseRef, Switch};
+use wardline_pump::{Effect, Expected, FetchProblem, Found, HoldId, Input, SwitchProblem};
+use wardline_wire::Ask;
+
+use super::{DISK_AGAIN, Daemon, keep, now};
+use crate::controller::{Bundle, OfferOnItsWay};
+use crate::fault::Killed;
+use crate::sealed::SealedError;
+
+/// Whether an effect is done.
+enum Carried {
+    Done,
+    /// Not possible now; it and everything behind it waits.
+    Later,
+}
+
+impl Daemon {
+    pub(super) fn carry_out(&mut self) -> Result<(), Killed> {
+        if self.disk_again.is_some() {
+            return Ok(());
+        }
+        while let Some(effect) = self.effects.pop_front() {
+            self.sealing.fault().effect()?;
+            if let Carried::Later = self.carry(&effect)? {
+                self.effects.push_front(effect);
+                self.disk_again = Some(Instant::now() + DISK_AGAIN);
+                break;
+            }
+        }
+        self.fetch_next();
+        Ok(())
+    }
+
+    fn carry(&mut self, effect: &Effect) -> Result<Carried, Killed> {
+        match effect {
+            Effect::Persist(journal) => match self.sealing.write(&self.slots_path(), &journal.to_bytes()) {
+                Ok(()) => {}
+                Err(SealedError::Killed(killed)) => return Err(killed),
+                Err(error) => {
+                    tracing::error!(%error, "the slot journal could not be written; nothing moves until it is");
+                    return Ok(Carried::Later);
+                }
+            },
+            Effect::Fetch(release) => {
+                if !self.to_fetch.contains(release) {
+                    self.to_fetch.push_back(*release);
+                }
+            }
+            Effect::Stage(release) => self.stage(*release),
+            Effect::AskHold(release) => self.ask_hold(*release),
+            Effect::ReleaseHold(HoldId(hold)) => {
+                self.hold.granted = None;
+                self.port.ask(Ask::Release { hold: *hold });
+            }
+            Effect::Switch { to, hold } => self.switch(*to, *hold),
+            Effect::GoBack { kind, to, hold } => {
+                let hold = hold.map(|HoldId(hold)| hold);
+                if !self.port.ask(Ask::GoBack { hold, kind: *kind, to: *to }) {
+                    self.not_switched(*kind, *to, SwitchProblem::NoHold);
+                }
+            }
+            Effect::Inspect(kind) => self.inspect(*kind),
+            Effect::Relink(_) => {
+                if self.session.is_up() {
+                    let down = self.session.start_over("the pump's settings changed");
+                    self.happened(down)?;
+                }
+            }
+            Effect::Record(body) => keep(self.outbox.record(now(), [body.clone()]))?,
+            Effect::Report => self.report_soon(),
+            Effect::Ready => tracing::info!("every slot of the communication side is whole"),
+            Effect::Forget(release) => {
+                if self.fetched.as_ref().is_some_and(|(fetched, _)| fetched == release) {
+                    self.fetched = None;
+                }
+            }
+        }
+        Ok(Carried::Done)
+    }
+
+    /// Gives the fetched release to the controller, who checks it for itself.
+    fn stage(&mut self, release: ReleaseRef) {
+        match self.fetched.take() {
+            Some((fetched, bundle)) if fetched == release => {
+                // With nobody there the machine stages again after the next greeting.
+                self.port.offer(OfferOnItsWay::new(release, bundle));
+            }
+            Some(_) | None => self.step(Input::Fetched { release, result: Err(FetchProblem::Unreachable) }),
+        }
+    }
+
+    fn ask_hold(&mut self, release: ReleaseRef) {
+        self.hold.requests += 1;
+        let request = self.hold.requests;
+        self.hold.asked = self.port.ask(Ask::Hold { request, release }).then_some(request);
+    }
+
+    fn switch(&mut self, to: ReleaseRef, hold: Option<HoldId>) {
+        let asked = hold.is_some_and(|HoldId(hold)| self.port.ask(Ask::MakeCurrent { hold, release: to }));
+        if !asked {
+            // The controller was not even asked, so what was active certainly still is.
+            self.not_switched(to.kind, Some(to), SwitchProblem::NoHold);
+        }
+    }
+
+    fn not_switched(&mut self, kind: Kind, to: Option<ReleaseRef>, problem: SwitchProblem) {
+        self.step(Input::Switched { kind, to, result: Err(problem) });
+    }
+
+    fn inspect(&mut self, kind: Kind) {
+        match kind.row().switch {
+            // With nobody there the machine asks again after the next greeting.
+            Switch::Pointer => {
+                self.port.ask(Ask::ReadBack { kind });
+            }
+            // The agent's own slots have no switch yet, so they hold nothing.
+            Switch::Bank | Switch::Beside => self.step(Input::Found { kind, found: Found::Nothing }),
+        }
+    }
+
+    fn fetch_next(&mut self) {
+        if self.fetching.is_none()
+            && let Some(release) = self.to_fetch.pop_front()
+        {
+            match self.start_fetch(release) {
+                Some(fetching) => self.fetching = Some(fetching),
+                None => self.step(Input::Fetched { release, result: Err(FetchProblem::Unreachable) }),
+            }
+        }
+    }
+
+    pub(super) fn fetch_ended(&mut self, release: ReleaseRef, result: Result<(Expected, Bundle), FetchProblem>) {
+        let result = result.map(|(expected, bundle)| {
+            self.fetched = Some((release, bundle));
+            expected
+        });
+        self.step(Input::Fetched { release, result });
+    }
+}
