@@ -35,7 +35,7 @@ pub use entry::{Bolus, Concentration, DeviceConfig, DurationLimits, Entry, Entry
 pub use export::to_csv;
 pub use library::{CareAreaLibrary, Draft, Library, MAX_CARE_AREAS, MAX_ENTRIES, Problem, SCHEMA};
 pub use lint::{Finding, Rule, Severity, lint};
-pub use render::{RenderedEntry, SAMPLE_ENTRIES, digest_of};
+pub use render::{RenderedEntry, SAMPLE_BYTES, SAMPLE_ENTRIES, digest_of};
 pub use text::{Advisory, Drug, Hospital, LibraryId, LibraryName, TherapyName};
 pub use unit::{AmountUnit, Body, Dimension, DosingUnit, TimeBase, UnitError};
 

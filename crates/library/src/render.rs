@@ -14,7 +14,10 @@ use crate::entry::{DeviceConfig, Entry};
 use crate::library::{CareAreaLibrary, Library};
 
 /// How many entries a sample holds: a page that a person reads, and every care area's settings besides.
-pub const SAMPLE_ENTRIES: usize = 20;
+pub const SAMPLE_ENTRIES: usize = 12;
+
+/// How long a sample is as one text, in bytes: what one small frame of the controller port carries.
+pub const SAMPLE_BYTES: usize = 4 * 1024;
 
 /// One line of a rendered library.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,10 +49,28 @@ impl Library {
         lines
     }
 
-    /// The sample as one text, a line each: what the controller port carries as read-back.
+    /// The sample as one text, a line each: what the controller port carries as read-back. Lines that would make it
+    /// longer than [`SAMPLE_BYTES`] are left off; the last line is a SHA-256 over *all* rendered lines, so a single
+    /// character that is understood otherwise anywhere in the library shows.
     #[must_use]
     pub fn sample_text(&self, seed: &Digest) -> String {
-        self.sample(seed).into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+        covers!("N4");
+        let mut all = Sha256::new();
+        let mut count = 0u64;
+        for line in self.render_all() {
+            all.update(line.text.as_bytes());
+            all.update(b"\n");
+            count += 1;
+        }
+        let last = format!("all {count} lines: SHA-256 {}", Digest::from_bytes(all.finalize().into()));
+        let mut text = String::new();
+        for line in self.sample(seed) {
+            if text.len() + line.text.len() + 1 + last.len() <= SAMPLE_BYTES {
+                text.push_str(&line.text);
+                text.push('\n');
+            }
+        }
+        text + &last
     }
 
     /// Renders every entry, for a person who wants to read all of it.

@@ -150,6 +150,12 @@ fn two_libraries_that_differ_render_differently() {
     let (one, two) = (demo(1), demo(2));
     let lines = |library: &Library| library.render_all().into_iter().map(|line| line.text).collect::<Vec<_>>();
     assert_ne!(lines(&one), lines(&two));
+    let mut draft = one.clone().into_draft();
+    let seed = digest_of(b"any");
+    let limits = &mut draft.care_areas[0].entries[0].limits;
+    limits.hard_max = limits.hard_max.map(|max| max.checked_add(decimal("0.001")).unwrap());
+    let changed = Library::new(draft).unwrap();
+    assert_ne!(changed.sample_text(&seed), one.sample_text(&seed), "every entry is in the last line's digest");
 }
 
 fn program(dose: &str, unit: DosingUnit, weight: Option<&str>) -> Program {
@@ -369,6 +375,7 @@ proptest! {
         let _ = lint(&one);
         let changes = diff(&one, &other);
         prop_assert_eq!(changes.is_empty(), one == other);
+        prop_assert!(one.sample_text(&digest_of(b"x")).len() <= SAMPLE_BYTES);
         prop_assert!(one.sample(&digest_of(b"x")).len() <= SAMPLE_ENTRIES + MAX_CARE_AREAS);
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
-use crate::{account, audit, completions, enrol, login, pump, pumps, quarantine, release, rollout};
+use crate::{account, audit, completions, doctor, enrol, login, pump, pumps, quarantine, release, rollout};
 
 const TOUR: &str = "\
 Start here:
@@ -72,6 +72,8 @@ enum Command {
     Account(account::Account),
     /// Tokens for this command line and other programs
     Token(account::Token),
+    /// Look for what is not in order on this machine
+    Doctor(doctor::Doctor),
     /// Print completions for your shell
     Completions(completions::Completions),
 }
@@ -91,6 +93,7 @@ impl Cli {
             Command::Audit(audit) => audit.run(&access),
             Command::Account(account) => account.run(&access),
             Command::Token(token) => token.run(&access),
+            Command::Doctor(doctor) => doctor.run(&access),
             Command::Completions(completions) => {
                 completions.run();
                 Ok(())

@@ -11,6 +11,7 @@ mod client;
 mod completions;
 mod data;
 mod demo;
+mod doctor;
 mod enrol;
 mod fault;
 mod login;

@@ -40,14 +40,14 @@ fn lot(rules: &Rules, pump: PumpId) -> u64 {
 pub(super) fn in_order<'a>(rules: &Rules, fleet: &'a [PumpFacts]) -> Vec<(&'a PumpFacts, Option<usize>)> {
     let rings = assign(rules, fleet);
     let mut order: Vec<_> = fleet.iter().map(|pump| (pump, rings.get(&pump.id).copied())).collect();
-    order.sort_by_key(|(pump, ring)| (ring.unwrap_or(usize::MAX), lot(rules, pump.id), pump.id));
+    order.sort_by_cached_key(|(pump, ring)| (ring.unwrap_or(usize::MAX), lot(rules, pump.id), pump.id));
     order
 }
 
 /// The ring of each pump that is in one. Pumps that are taken down are in none: their places are free for others.
 fn assign(rules: &Rules, fleet: &[PumpFacts]) -> BTreeMap<PumpId, usize> {
     let mut by_lot: Vec<_> = fleet.iter().filter(|pump| pump.lifecycle.may_link()).collect();
-    by_lot.sort_by_key(|pump| (lot(rules, pump.id), pump.id));
+    by_lot.sort_by_cached_key(|pump| (lot(rules, pump.id), pump.id));
     let total = by_lot.len();
     let mut rings: BTreeMap<PumpId, usize> = BTreeMap::new();
     for (number, ring) in rules.rings.iter().enumerate() {

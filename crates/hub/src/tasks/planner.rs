@@ -1,0 +1,231 @@
+//! The planner's turns: load the fleet, let `fleet::plan` decide, sign and save the goals, tell the links.
+//!
+//! It decides nothing itself. A goal is sent only after it is durable, and a goal that another planner was faster with is
+//! refused by the store and simply planned again: two planners at once do no harm (N11). A halt or a pause is stored
+//! before anything else is done in that turn.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use wardline_fleet::plan::{Plan, PumpFacts, Rollout, Rules, Standing, Verdict, plan};
+use wardline_model::{Generation, Goal, Kind, Lifecycle, PumpId, SlotState, Time, covers};
+use wardline_store::{
+    Actor, AdoptionSample, Decision, Entry, NewGoal, PumpRow, RolloutRow, RolloutState, Store, StoreError,
+};
+
+/// How long between two turns when little is to be computed.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// A turn may take a twentieth of the time: 20,000 pumps are read and planned in a quarter of a second.
+const REST: u32 = 20;
+
+/// The most goals of one transaction, so that a big plan never holds the writer for long.
+const GOALS_AT_ONCE: usize = 200;
+
+/// Reads a stored goal.
+pub type ReadGoal = Box<dyn Fn(&[u8]) -> Option<Goal> + Send + Sync>;
+/// Signs a goal.
+pub type SignGoal = Box<dyn Fn(&Goal) -> Vec<u8> + Send + Sync>;
+/// Is told of a durable goal: pump, generation, signed bytes.
+pub type GoalChanged = Box<dyn Fn(PumpId, Generation, &[u8]) + Send + Sync>;
+
+/// How the planner reaches the rest of the hub.
+pub struct Wiring {
+    /// Reads a stored goal; `None` when it cannot be read.
+    pub read_goal: ReadGoal,
+    /// Signs a goal with the hub's goal key.
+    pub sign_goal: SignGoal,
+    /// A pump's new goal is durable: send it.
+    pub goal_changed: GoalChanged,
+    /// Something that people look at changed.
+    pub changed: Box<dyn Fn() + Send + Sync>,
+    /// The clock.
+    pub now: fn() -> Time,
+}
+
+/// Gives pumps their turn. One per hub process.
+pub struct Planner {
+    store: Store,
+    wiring: Wiring,
+    /// The newest sample of each release, so that an unchanged one is not offered to the store again.
+    sampled: BTreeMap<u64, (u64, u64, u64)>,
+}
+
+impl std::fmt::Debug for Planner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Planner")
+    }
+}
+
+impl Planner {
+    /// A planner that has done nothing yet.
+    #[must_use]
+    pub const fn new(store: Store, wiring: Wiring) -> Self {
+        Self { store, wiring, sampled: BTreeMap::new() }
+    }
+
+    /// Takes turns until `stop` says true or its sender is gone. What cannot be done now is told to the log and tried
+    /// again in the next turn.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let began = Instant::now();
+            if let Err(error) = self.turn().await {
+                tracing::warn!(%error, "the planner's turn failed; the next one tries again");
+            }
+            let pause = EVERY.max(began.elapsed() * REST);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                stopped = stop.wait_for(|stop| *stop) => { drop(stopped); return; }
+            }
+        }
+    }
+
+    /// One turn: every running rollout in the order of its start. Returns how many goals were made.
+    ///
+    /// # Errors
+    /// Those of the store; what was saved before stays saved.
+    pub async fn turn(&mut self) -> Result<usize, StoreError> {
+        let rollouts: Vec<RolloutRow> =
+            self.store.rollouts().await?.into_iter().filter(|row| row.state == RolloutState::Running).collect();
+        if rollouts.is_empty() {
+            return Ok(0);
+        }
+        let now = (self.wiring.now)();
+        let mut facts: Vec<PumpFacts> =
+            self.store.all_pumps().await?.into_iter().map(|row| self.facts(row, now)).collect();
+        let mut made = 0;
+        for row in rollouts.iter().rev() {
+            made += self.advance(row, &mut facts, now).await?;
+        }
+        if made > 0 {
+            (self.wiring.changed)();
+        }
+        Ok(made)
+    }
+
+    fn facts(&self, row: PumpRow, now: Time) -> PumpFacts {
+        let goal = row.goal.as_deref().and_then(|signed| (self.wiring.read_goal)(signed));
+        PumpFacts {
+            id: row.id,
+            lifecycle: row.standing.lifecycle,
+            care_area: row.care_area,
+            model: row.model,
+            goal,
+            // A live link misses three heartbeats at most: who is linked is in contact now.
+            heard: if row.linked_since.is_some() { Some(now) } else { row.last_seen.max(row.report_received) },
+            report: row.report,
+        }
+    }
+
+    async fn advance(&mut self, row: &RolloutRow, facts: &mut [PumpFacts], now: Time) -> Result<usize, StoreError> {
+        covers!("N11");
+        let rules: Rules = match serde_json::from_str(&row.rollout.rules) {
+            Ok(rules) => rules,
+            Err(error) => {
+                let why = format!("its rules cannot be read ({error}); start it again");
+                return self.stop(row, RolloutState::Paused, why, now).await.map(|()| 0);
+            }
+        };
+        let release = rules.release;
+        let plan = plan(&Rollout { rules, standing: Standing::Running }, facts, now);
+        self.sample(row, release.kind, facts, now).await?;
+        match &plan.verdict {
+            Verdict::Halt { pump, outcome } => {
+                let why = format!("pump {pump} {}", wardline_fleet::explain::outcome(*outcome));
+                self.stop(row, RolloutState::Halted, why, now).await.map(|()| 0)
+            }
+            Verdict::Pause { tally } => {
+                let why = format!(
+                    "{} of {} attempts gave no proof; look at these pumps before going on",
+                    tally.unproven,
+                    tally.unproven + tally.proven
+                );
+                self.stop(row, RolloutState::Paused, why, now).await.map(|()| 0)
+            }
+            Verdict::Proceed
+            | Verdict::OutsideWindow { .. }
+            | Verdict::Everywhere
+            | Verdict::Paused
+            | Verdict::Halted => self.give(row, &plan, facts, now).await,
+        }
+    }
+
+    /// Signs, saves and sends the goals of a plan.
+    async fn give(
+        &self,
+        row: &RolloutRow,
+        plan: &Plan,
+        facts: &mut [PumpFacts],
+        now: Time,
+    ) -> Result<usize, StoreError> {
+        let by = decision(format!("rollout {} of {} {}", row.id, row.rollout.kind, row.rollout.version), now);
+        let mut made = 0;
+        let mut given: BTreeMap<PumpId, &Goal> = BTreeMap::new();
+        for chunk in plan.changes.chunks(GOALS_AT_ONCE) {
+            let goals: Vec<NewGoal> = chunk
+                .iter()
+                .map(|change| NewGoal {
+                    pump: change.goal.pump,
+                    generation: change.goal.generation,
+                    signed: (self.wiring.sign_goal)(&change.goal),
+                })
+                .collect();
+            let subject = format!("{} {} for {} pumps", row.rollout.kind, row.rollout.version, goals.len());
+            match self.store.save_goals(&goals, &by, &Entry::done("goal.give", None, subject)).await {
+                Ok(()) => {}
+                // Another planner was faster: its goals are in the next turn's facts.
+                Err(StoreError::StaleGoal { .. }) => continue,
+                Err(error) => return Err(error),
+            }
+            for goal in &goals {
+                (self.wiring.goal_changed)(goal.pump, goal.generation, &goal.signed);
+            }
+            given.extend(chunk.iter().map(|change| (change.goal.pump, &change.goal)));
+            made += goals.len();
+        }
+        // The next rollout of this turn plans on what this one gave.
+        for pump in facts {
+            if let Some(goal) = given.get(&pump.id) {
+                pump.goal = Some((*goal).clone());
+            }
+        }
+        Ok(made)
+    }
+
+    async fn stop(&self, row: &RolloutRow, to: RolloutState, why: String, now: Time) -> Result<(), StoreError> {
+        tracing::warn!(rollout = row.id, %why, "a rollout stopped itself");
+        self.store.decide_rollout(row.id, to, &decision(why, now)).await?;
+        (self.wiring.changed)();
+        Ok(())
+    }
+
+    async fn sample(&mut self, row: &RolloutRow, kind: Kind, facts: &[PumpFacts], now: Time) -> Result<(), StoreError> {
+        let (mut settled, mut staged, mut wanted) = (0, 0, 0);
+        for pump in facts.iter().filter(|pump| pump.lifecycle == Lifecycle::InService) {
+            wanted += 1;
+            let Some(slot) = pump.report.as_ref().map(|report| report.slots.get(kind)) else { continue };
+            let is_it = |release: Option<wardline_model::ReleaseRef>| {
+                release.is_some_and(|release| release.version == row.rollout.version)
+            };
+            if is_it(slot.active) && !matches!(slot.state, SlotState::Trial | SlotState::Switching) {
+                settled += 1;
+            } else if is_it(slot.next) && matches!(slot.state, SlotState::Staged | SlotState::Cleared) {
+                staged += 1;
+            }
+        }
+        let counts = (settled, staged, wanted);
+        if self.sampled.get(&row.id) == Some(&counts) {
+            return Ok(());
+        }
+        let sample = AdoptionSample { at: now, settled, staged, wanted };
+        self.store.sample_adoption(kind, row.rollout.version, sample).await?;
+        self.sampled.insert(row.id, counts);
+        (self.wiring.changed)();
+        Ok(())
+    }
+}
+
+fn decision(reason: String, at: Time) -> Decision {
+    Decision { by: Actor::Hub("planner".into()), reason, at }
+}

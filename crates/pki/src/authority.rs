@@ -1,0 +1,145 @@
+//! A certificate authority: a CA certificate with its key. It signs what a profile [`Approved`] and nothing else.
+
+use der::asn1::{BitString, OctetString};
+use der::{Decode, Encode};
+use wardline_model::Time;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{AsExtension, Extension};
+use x509_cert::time::Validity;
+use x509_cert::{Certificate, TbsCertificate, Version};
+
+use crate::cert::{NEVER, to_x509};
+use crate::key::{ecdsa_sha256, key_id, spki_der};
+use crate::profile::{Approved, BACKDATED, PathLength};
+use crate::{Cert, CertSerial, P256Key, PkiError};
+
+/// A CA that can sign.
+#[derive(Debug)]
+pub struct Authority {
+    cert: Cert,
+    key: P256Key,
+}
+
+impl Authority {
+    /// Puts a CA certificate and its key together.
+    ///
+    /// # Errors
+    /// [`PkiError::Refused`] when the key is not the certificate's; [`PkiError::Strict`] when it is no CA certificate.
+    pub fn new(cert: Cert, key: P256Key) -> Result<Self, PkiError> {
+        if cert.public_key_der()? != spki_der(key.spki())? {
+            return Err(PkiError::Refused("the private key does not belong to the CA certificate"));
+        }
+        crate::strict::authority_shape(&cert)?;
+        Ok(Self { cert, key })
+    }
+
+    /// Signs a self-signed CA certificate with its own key.
+    ///
+    /// # Errors
+    /// [`PkiError::Refused`] when the content is not that of a CA with this key.
+    pub fn self_signed(content: &Approved, key: P256Key, serial: &CertSerial, now: Time) -> Result<Self, PkiError> {
+        if content.authority.is_none() || content.spki != *key.spki() {
+            return Err(PkiError::Refused("a root must be a CA and sign itself"));
+        }
+        let validity = validity(content, now, NEVER)?;
+        let cert = build(content, serial, &content.subject, key_id(key.spki()), validity, &key)?;
+        Self::new(cert, key)
+    }
+
+    /// The CA's own certificate.
+    #[must_use]
+    pub const fn cert(&self) -> &Cert {
+        &self.cert
+    }
+
+    /// Its key, to be sealed into a file.
+    #[must_use]
+    pub const fn key(&self) -> &P256Key {
+        &self.key
+    }
+
+    /// Signs. The new certificate never outlives the CA.
+    ///
+    /// # Errors
+    /// [`PkiError::Refused`] when the CA itself is not valid now.
+    pub fn sign(&self, content: &Approved, serial: &CertSerial, now: Time) -> Result<Cert, PkiError> {
+        if now < self.cert.not_before() || now > self.cert.not_after() {
+            return Err(PkiError::Refused("the CA's own certificate is not valid at this moment; renew the CA"));
+        }
+        let validity = validity(content, now, self.cert.not_after())?;
+        let issuer = &self.cert.parsed().tbs_certificate.subject;
+        build(content, serial, issuer, key_id(self.key.spki()), validity, &self.key)
+    }
+
+    pub(crate) fn key_id(&self) -> [u8; 20] {
+        key_id(self.key.spki())
+    }
+}
+
+fn validity(content: &Approved, now: Time, latest: Time) -> Result<Validity, PkiError> {
+    let end = content.lasts.map_or(NEVER, |span| now + span).min(latest);
+    let start = now - BACKDATED;
+    Ok(Validity { not_before: to_x509(start)?, not_after: to_x509(end)? })
+}
+
+fn build(
+    content: &Approved,
+    serial: &CertSerial,
+    issuer: &x509_cert::name::Name,
+    issuer_key: [u8; 20],
+    validity: Validity,
+    key: &P256Key,
+) -> Result<Cert, PkiError> {
+    let tbs_certificate = TbsCertificate {
+        version: Version::V3,
+        serial_number: serial.inner().clone(),
+        signature: ecdsa_sha256(),
+        issuer: issuer.clone(),
+        validity,
+        subject: content.subject.clone(),
+        subject_public_key_info: content.spki.clone(),
+        issuer_unique_id: None,
+        subject_unique_id: None,
+        extensions: Some(extensions(content, issuer_key).map_err(|e| PkiError::malformed("certificate", e))?),
+    };
+    let message = tbs_certificate.to_der().map_err(|e| PkiError::malformed("certificate", e))?;
+    let signature =
+        BitString::from_bytes(&key.sign(&message)?).map_err(|e| PkiError::malformed("certificate", e))?;
+    let der = Certificate { tbs_certificate, signature_algorithm: ecdsa_sha256(), signature }
+        .to_der()
+        .map_err(|e| PkiError::malformed("certificate", e))?;
+    Cert::from_der(&der)
+}
+
+fn extensions(content: &Approved, issuer_key: [u8; 20]) -> der::Result<Vec<Extension>> {
+    let subject = &content.subject;
+    let mut list = Vec::new();
+    let mut add = |extension: &dyn Fn(&[Extension]) -> der::Result<Extension>| {
+        let next = extension(&list)?;
+        list.push(next);
+        der::Result::Ok(())
+    };
+    let constraints = BasicConstraints {
+        ca: content.authority.is_some(),
+        path_len_constraint: (content.authority == Some(PathLength::None)).then_some(0),
+    };
+    // RFC 5280 section 4.2.1.9: critical in every CA certificate, and we mark it in leaves too.
+    add(&|so_far| constraints.to_extension(subject, so_far).map(|e| Extension { critical: true, ..e }))?;
+    add(&|so_far| KeyUsage(content.usages).to_extension(subject, so_far))?;
+    if let Some(extended) = content.extended {
+        let usage = ExtendedKeyUsage(vec![extended]);
+        add(&|so_far| usage.to_extension(subject, so_far).map(|e| Extension { critical: false, ..e }))?;
+    }
+    let own = SubjectKeyIdentifier(OctetString::new(key_id(&content.spki))?);
+    add(&|so_far| own.to_extension(subject, so_far))?;
+    let parent = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(issuer_key)?), ..Default::default() };
+    add(&|so_far| parent.to_extension(subject, so_far))?;
+    if !content.alternative.is_empty() {
+        let names = SubjectAltName(content.alternative.clone());
+        add(&|so_far| names.to_extension(subject, so_far))?;
+    }
+    // What cannot be read back is a bug here, not a surprise at a pump.
+    Vec::<Extension>::from_der(&list.to_der()?)
+}

@@ -1,0 +1,96 @@
+//! Certificate requests (PKCS#10, RFC 2986) from outside.
+//!
+//! Read strictly: size limit, canonical DER, version 1, a P-256 key, and a signature by that key, which is the proof
+//! that the sender holds the private half. PEM, base64 and bare DER are all understood, because real clients send each
+//! of them (globalsign/est issue 23). The names inside are kept only to compare them at re-enrolment; they never reach a
+//! certificate.
+
+use der::{Decode, Encode};
+use spki::SubjectPublicKeyInfoOwned;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, ExtensionReq};
+
+use crate::{Cert, PkiError};
+
+/// The most bytes of a request's DER. Ours have 250 to 500; a request with every attribute that EST knows stays under
+/// 2,000.
+pub const MAX_CSR: usize = 4 * 1024;
+
+const WHAT: &str = "certificate request";
+
+/// A request whose sender proved that it holds the private key.
+#[derive(Clone, Debug)]
+pub struct Csr {
+    request: CertReq,
+    alternative: Vec<GeneralName>,
+}
+
+impl Csr {
+    /// Reads and checks a request as it came in an EST body: base64 (wrapped or not), PEM, or DER.
+    ///
+    /// # Errors
+    /// [`PkiError`] with what was wrong, in words for the sender.
+    pub fn parse(body: &[u8]) -> Result<Self, PkiError> {
+        let der = crate::est::decode_body(WHAT, body, MAX_CSR)?;
+        let request = CertReq::from_der(&der).map_err(|e| PkiError::malformed(WHAT, e))?;
+        if request.to_der().map_err(|e| PkiError::malformed(WHAT, e))? != der {
+            return Err(PkiError::malformed(WHAT, "it is not in its one canonical (DER) form"));
+        }
+        let message = request.info.to_der().map_err(|e| PkiError::malformed(WHAT, e))?;
+        let signature = request.signature.raw_bytes();
+        crate::key::verify(WHAT, &request.info.public_key, &request.algorithm, &message, signature)?;
+        let alternative = alternative_names(&request)?;
+        Ok(Self { request, alternative })
+    }
+
+    /// The public key for which the sender proved possession.
+    #[must_use]
+    pub const fn spki(&self) -> &SubjectPublicKeyInfoOwned {
+        &self.request.info.public_key
+    }
+
+    /// The subject that the sender asked for. Never copied into a certificate.
+    #[must_use]
+    pub const fn subject(&self) -> &Name {
+        &self.request.info.subject
+    }
+
+    /// Whether the request names exactly what the certificate names (RFC 7030 section 4.2.2 demands it of a
+    /// re-enrolment). A request without any alternative name is taken to agree: many clients cannot copy an otherName.
+    #[must_use]
+    pub fn names_match(&self, current: &Cert) -> bool {
+        let tbs = &current.parsed().tbs_certificate;
+        let names = tbs.get::<SubjectAltName>().ok().flatten().map(|(_, san)| san.0).unwrap_or_default();
+        let same_names = self.alternative.is_empty()
+            || (names.len() == self.alternative.len() && names.iter().all(|n| self.alternative.contains(n)));
+        *self.subject() == tbs.subject && same_names
+    }
+
+    /// Whether the request is for the key that the certificate already holds (a renewal must bring a new one).
+    #[must_use]
+    pub fn same_key_as(&self, current: &Cert) -> bool {
+        *self.spki() == current.parsed().tbs_certificate.subject_public_key_info
+    }
+}
+
+fn alternative_names(request: &CertReq) -> Result<Vec<GeneralName>, PkiError> {
+    let mut found = Vec::new();
+    for attribute in request.info.attributes.iter() {
+        if attribute.oid != <ExtensionReq as const_oid::AssociatedOid>::OID {
+            continue;
+        }
+        for value in attribute.values.iter() {
+            let list = value.decode_as::<ExtensionReq>().map_err(|e| PkiError::malformed(WHAT, e))?;
+            for extension in &list.0 {
+                if extension.extn_id == <SubjectAltName as const_oid::AssociatedOid>::OID {
+                    let names = SubjectAltName::from_der(extension.extn_value.as_bytes())
+                        .map_err(|e| PkiError::malformed(WHAT, e))?;
+                    found.extend(names.0);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
