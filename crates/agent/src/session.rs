@@ -1,16 +1,11 @@
-//! The live link over time: wait, connect, greet, stay, and begin again after a break.
+//! The live link over time. When to connect, to greet, to beat and to give up is decided by the session machine of crate
+//! `pump`; here it is carried out.
 //!
-//! | state | ends by |
-//! |---|---|
-//! | waiting | its time coming, or a nudge (a new identity) |
-//! | connecting | the handshake, or its failure |
-//! | greeting | Welcome, or Close, or too much time |
-//! | up | Close, a break, or three heartbeats without an answer |
-//!
-//! Every end leads to waiting: a random time between nothing and a bound that doubles from 1 s to 5 min (full jitter), and
-//! never less than the hub asked for. 20,000 pumps that lose their hub at once come back spread over time. Nothing here
-//! can stop, delay or change therapy (N1): it only speaks to the network.
+//! 20,000 pumps that lose their hub at once come back spread over time (full jitter). Nothing here can stop, delay or
+//! change therapy (N1): it only speaks to the network. Deadlines are measured on a clock that nobody sets, so that a
+//! wrong wall clock costs no link (A32).
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,34 +14,22 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::time::{Instant, Sleep, sleep_until};
-use wardline_model::{Sequence, Time};
+use wardline_model::{Sequence, Span, Time};
+use wardline_pump::{SessionEffect, SessionInput, SessionTimes, SessionWhy};
 use wardline_wire::link::{self, Bye, ByeReason, CloseReason, Heartbeat, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::{Greeting, limits};
 
 use crate::frames::StreamError;
 use crate::link::{Link, LinkError, connect};
 
-/// The first bound of the back-off.
-const FIRST_BOUND: Duration = Duration::from_secs(1);
-
-/// The last bound of the back-off: a hub that comes back is found within five minutes, and 20,000 pumps that all wait at
-/// this bound knock 70 times a second.
-const LAST_BOUND: Duration = Duration::from_secs(300);
-
-/// How long a link must have lasted for the back-off to begin anew.
-const LASTED: Duration = Duration::from_secs(60);
-
-/// How long the hub may take to answer Hello.
-const WELCOME_WITHIN: Duration = Duration::from_secs(20);
-
 /// The longest that a hub may make a pump wait: a day.
-const LONGEST_RETRY_AFTER: u32 = 86_400;
+const LONGEST_RETRY_AFTER_S: u32 = 86_400;
 
 /// The heartbeats that a hub may ask for, in seconds.
-const HEARTBEATS: std::ops::RangeInclusive<u32> = 5..=3_600;
+const HEARTBEATS_S: std::ops::RangeInclusive<u32> = 5..=3_600;
 
-/// How many heartbeats may stay without an answer.
-const UNANSWERED: u64 = 3;
+/// The first link of an agent waits up to a second, so that a ward that powers up together does not knock as one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where to link, and as whom.
 #[derive(Clone, Debug)]
@@ -88,38 +71,52 @@ pub enum Happened {
     },
 }
 
-enum State {
-    /// Nothing to link as, yet.
-    Off,
-    Waiting(Pin<Box<Sleep>>),
-    Connecting(Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>),
-    Greeting(Box<Link>, Pin<Box<Sleep>>),
-    Up(Box<Up>),
+type Attempt = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
+
+enum Transport {
+    None,
+    Connecting(Attempt),
+    Open(Box<Link>),
 }
 
-struct Up {
-    link: Link,
-    since: Instant,
-    every: Duration,
-    beat: Pin<Box<Sleep>>,
-    sent: u64,
-    answered: u64,
+/// Why the link is to be taken for ended.
+struct End {
+    why: String,
+    reason: Option<CloseReason>,
+    stay_away: Option<Span>,
+}
+
+impl End {
+    fn lost(why: impl Into<String>) -> Self {
+        Self { why: why.into(), reason: None, stay_away: None }
+    }
+}
+
+impl From<link::Close> for End {
+    fn from(close: link::Close) -> Self {
+        let detail = wardline_wire::text::clean(&close.detail, limits::EXPLANATION);
+        let why = format!("the hub closed the link ({}): {detail}", close.reason().as_str_name());
+        let seconds = close.retry_after_s.min(LONGEST_RETRY_AFTER_S);
+        let stay_away = (seconds > 0).then(|| Span::from_s(u64::from(seconds)));
+        Self { why, reason: Some(close.reason()), stay_away }
+    }
 }
 
 /// The live link of one pump, driven by its loop.
 pub struct Session {
+    /// `None` until there is a target.
+    machine: Option<wardline_pump::Session>,
     target: Option<Target>,
-    state: State,
-    failures: u32,
+    transport: Transport,
+    timer: Pin<Box<Sleep>>,
+    began: Instant,
     random: fn() -> u64,
+    happened: VecDeque<Happened>,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("is_up", &self.is_up())
-            .field("failures", &self.failures)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 
@@ -127,11 +124,9 @@ impl Default for Session {
     fn default() -> Self {
         Self::new(|| {
             let mut bytes = [0; 8];
-            // Without randomness the back-off is at its bound, which is late and safe.
-            match aws_lc_rs::rand::fill(&mut bytes) {
-                Ok(()) => u64::from_be_bytes(bytes),
-                Err(_) => u64::MAX,
-            }
+            // Without randomness the back-off is no longer spread, which is worse than nothing for the hub only.
+            let _ = aws_lc_rs::rand::fill(&mut bytes);
+            u64::from_be_bytes(bytes)
         })
     }
 }
@@ -139,25 +134,37 @@ impl Default for Session {
 impl Session {
     /// A session with nothing to link as yet; `random` draws a number.
     #[must_use]
-    pub const fn new(random: fn() -> u64) -> Self {
-        Self { target: None, state: State::Off, failures: 0, random }
+    pub fn new(random: fn() -> u64) -> Self {
+        let began = Instant::now();
+        Self {
+            machine: None,
+            target: None,
+            transport: Transport::None,
+            timer: Box::pin(sleep_until(began)),
+            began,
+            random,
+            happened: VecDeque::new(),
+        }
     }
 
     /// Whether the link is up.
     #[must_use]
-    pub const fn is_up(&self) -> bool {
-        matches!(self.state, State::Up(_))
+    pub fn is_up(&self) -> bool {
+        self.machine.as_ref().is_some_and(wardline_pump::Session::is_linked)
     }
 
-    /// Links with this target from now on. A link that is up says good-bye first: the pump has a new certificate. The
-    /// first link of an agent waits up to a second, so that a ward that powers up together does not knock as one.
+    /// Links with this target from now on. A link that is up says good-bye first: the pump has a new certificate.
     pub fn use_target(&mut self, target: Target) {
         self.target = Some(target);
-        self.failures = 0;
-        if let State::Up(up) = std::mem::replace(&mut self.state, State::Off) {
-            up.say_bye(ByeReason::Renewed);
+        if self.machine.is_some() {
+            self.say_bye(ByeReason::Renewed);
+            self.relink();
+        } else {
+            let first = (self.random)() % (FIRST_WAIT.as_millis() as u64 + 1);
+            let times = SessionTimes::default();
+            self.machine = Some(wardline_pump::Session::new(times, self.now() + Span::from_ms(first)));
+            self.set_timer();
         }
-        self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.jittered(FIRST_BOUND))));
     }
 
     /// Says Hello, after [`Happened::Connected`].
@@ -165,36 +172,36 @@ impl Session {
     /// # Errors
     /// [`StreamError`] when our own frame cannot be sent.
     pub fn hello(&mut self, greeting: Greeting) -> Result<(), StreamError> {
-        match &mut self.state {
-            State::Greeting(link, _) => link.push(&frame(pump_frame::Body::Hello(greeting.into()))),
-            State::Off | State::Waiting(_) | State::Connecting(_) | State::Up(_) => Ok(()),
+        match &mut self.transport {
+            Transport::Open(link) => link.push(&frame(pump_frame::Body::Hello(greeting.into()))),
+            Transport::None | Transport::Connecting(_) => Ok(()),
         }
     }
 
     /// Whether the link is up and little waits for it.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        matches!(&self.state, State::Up(up) if up.link.waiting() < limits::LINK_FRAME)
+        self.is_up() && matches!(&self.transport, Transport::Open(link) if link.waiting() < limits::LINK_FRAME)
     }
 
     /// Sends a frame if the link is up and little waits for it; false when it was not taken.
     pub fn send(&mut self, body: pump_frame::Body) -> bool {
-        match &mut self.state {
-            State::Up(up) if up.link.waiting() < limits::LINK_FRAME => up.link.push(&frame(body)).is_ok(),
-            State::Up(_) | State::Off | State::Waiting(_) | State::Connecting(_) | State::Greeting(..) => false,
+        let has_room = self.has_room();
+        match &mut self.transport {
+            Transport::Open(link) if has_room => link.push(&frame(body)).is_ok(),
+            Transport::Open(_) | Transport::None | Transport::Connecting(_) => false,
         }
     }
 
     /// Ends the link because the agent stops. It waits for nobody.
     pub fn stop(&mut self) {
-        if let State::Up(up) = std::mem::replace(&mut self.state, State::Off) {
-            up.say_bye(ByeReason::Stopping);
-        }
+        self.say_bye(ByeReason::Stopping);
+        self.machine = None;
     }
 
-    /// Drops the link and tries again soon: for a queue that was numbered anew.
-    pub fn start_over(&mut self, why: &str) -> Happened {
-        self.down(why.into(), None, 0)
+    /// Closes the link and opens a new one at once.
+    pub fn relink(&mut self) {
+        self.step(SessionInput::Relink, Some(End::lost("the pump closed it to open a new one")));
     }
 
     /// What happens next. May be dropped at any time and called again; nothing is lost.
@@ -204,158 +211,126 @@ impl Session {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Happened> {
         loop {
-            match &mut self.state {
-                State::Off => return Poll::Pending,
-                State::Waiting(until) => {
-                    std::task::ready!(until.as_mut().poll(cx));
-                    let Some(Target { place, name, tls }) = self.target.clone() else {
-                        self.state = State::Off;
-                        continue;
-                    };
-                    self.state = State::Connecting(Box::pin(async move { connect(&place, &name, tls).await }));
-                }
-                State::Connecting(connecting) => match std::task::ready!(connecting.as_mut().poll(cx)) {
+            if let Some(happened) = self.happened.pop_front() {
+                return Poll::Ready(happened);
+            }
+            if self.machine.is_none() {
+                return Poll::Pending;
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                self.step(SessionInput::Timer, None);
+                continue;
+            }
+            match &mut self.transport {
+                Transport::None => return Poll::Pending,
+                Transport::Connecting(attempt) => match std::task::ready!(attempt.as_mut().poll(cx)) {
                     Ok(link) => {
-                        let until = Box::pin(sleep_until(Instant::now() + WELCOME_WITHIN));
-                        self.state = State::Greeting(Box::new(link), until);
-                        return Poll::Ready(Happened::Connected);
+                        self.transport = Transport::Open(Box::new(link));
+                        self.step(SessionInput::Connected, None);
                     }
-                    Err(error) => return Poll::Ready(self.down(error.to_string(), None, 0)),
+                    Err(error) => self.end(End::lost(error.to_string())),
                 },
-                State::Greeting(link, until) => {
-                    if until.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(self.down("the hub did not answer Hello".into(), None, 0));
-                    }
-                    let read = std::task::ready!(link.poll_next(cx));
-                    return Poll::Ready(self.read_welcome(read));
-                }
-                State::Up(up) => match std::task::ready!(up.poll(cx)) {
-                    Ok(Some(happened)) => return Poll::Ready(happened),
-                    Ok(None) => {}
-                    Err(end) => return Poll::Ready(self.down(end.why, end.reason, end.retry_after_s)),
+                Transport::Open(link) => match std::task::ready!(link.poll_next(cx)) {
+                    Ok(Some(frame)) => self.read(frame),
+                    Ok(None) => self.end(End::lost("the hub ended the connection")),
+                    Err(error) => self.end(End::lost(error.to_string())),
                 },
             }
         }
     }
 
-    fn read_welcome(&mut self, read: Result<Option<link::HubFrame>, StreamError>) -> Happened {
-        match read.map(|frame| frame.and_then(|frame| frame.body)) {
-            Ok(Some(hub_frame::Body::Welcome(welcome))) => {
-                let State::Greeting(link, _) = std::mem::replace(&mut self.state, State::Off) else {
-                    return self.down("Welcome at the wrong time".into(), None, 0);
-                };
-                let seconds = welcome.heartbeat_s.clamp(*HEARTBEATS.start(), *HEARTBEATS.end());
-                let every = Duration::from_secs(u64::from(seconds));
-                self.state = State::Up(Box::new(Up {
-                    link: *link,
-                    since: Instant::now(),
-                    every,
-                    beat: Box::pin(sleep_until(Instant::now() + every)),
-                    sent: 0,
-                    answered: 0,
-                }));
-                Happened::Welcome { now: Time::from_unix_ms(welcome.now), acked: Sequence(welcome.acked) }
-            }
-            Ok(Some(hub_frame::Body::Close(close))) => {
-                let end = End::from(close);
-                self.down(end.why, end.reason, end.retry_after_s)
-            }
-            Ok(Some(_)) => self.down("the hub did not begin with Welcome".into(), None, 0),
-            Ok(None) => self.down("the hub ended the connection before Welcome".into(), None, 0),
-            Err(error) => self.down(error.to_string(), None, 0),
-        }
-    }
-
-    /// Notes the end of a link or of an attempt, and when the next attempt will be.
-    fn down(&mut self, why: String, reason: Option<CloseReason>, retry_after_s: u32) -> Happened {
-        if let State::Up(up) = &self.state
-            && up.since.elapsed() >= LASTED
-        {
-            self.failures = 0;
-        }
-        let doubled = FIRST_BOUND.saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX));
-        let jitter = self.jittered(doubled.min(LAST_BOUND));
-        let asked = Duration::from_secs(u64::from(retry_after_s.min(LONGEST_RETRY_AFTER)));
-        let again_in = if asked.is_zero() { jitter } else { asked + self.jittered(asked / 2) };
-        self.failures = self.failures.saturating_add(1);
-        self.state = if self.target.is_some() {
-            State::Waiting(Box::pin(sleep_until(Instant::now() + again_in)))
-        } else {
-            State::Off
-        };
-        Happened::Down { why, reason, again_in }
-    }
-
-    /// A random time up to this bound.
-    fn jittered(&self, bound: Duration) -> Duration {
-        let ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        Duration::from_millis(((u128::from((self.random)()) * u128::from(ms)) >> 64) as u64)
-    }
-}
-
-struct End {
-    why: String,
-    reason: Option<CloseReason>,
-    retry_after_s: u32,
-}
-
-impl End {
-    fn lost(why: impl Into<String>) -> Self {
-        Self { why: why.into(), reason: None, retry_after_s: 0 }
-    }
-}
-
-impl From<link::Close> for End {
-    fn from(close: link::Close) -> Self {
-        let detail = wardline_wire::text::clean(&close.detail, limits::EXPLANATION);
-        let why = format!("the hub closed the link ({}): {detail}", close.reason().as_str_name());
-        Self { why, reason: Some(close.reason()), retry_after_s: close.retry_after_s }
-    }
-}
-
-impl Up {
-    /// `None` means: something was done, ask again.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Happened>, End>> {
-        if self.beat.as_mut().poll(cx).is_ready() {
-            if self.sent - self.answered >= UNANSWERED {
-                return Poll::Ready(Err(End::lost("the hub does not answer heartbeats")));
-            }
-            self.sent += 1;
-            self.beat.as_mut().reset(Instant::now() + self.every);
-            let beat = pump_frame::Body::Heartbeat(Heartbeat { number: self.sent });
-            return Poll::Ready(match self.link.push(&frame(beat)) {
-                Ok(()) => Ok(None),
-                Err(error) => Err(End::lost(error.to_string())),
-            });
-        }
-        let read = std::task::ready!(self.link.poll_next(cx));
-        Poll::Ready(match read {
-            Err(error) => Err(End::lost(error.to_string())),
-            Ok(None) => Err(End::lost("the hub ended the connection")),
-            Ok(Some(frame)) => self.read(frame),
-        })
-    }
-
-    fn read(&mut self, frame: link::HubFrame) -> Result<Option<Happened>, End> {
+    fn read(&mut self, frame: link::HubFrame) {
         use hub_frame::Body;
-        Ok(Some(match frame.body {
-            Some(Body::Ack(ack)) => Happened::Acked(Sequence(ack.seq)),
-            Some(Body::Goal(goal)) if goal.signed.len() <= limits::SIGNED_GOAL => Happened::Goal(goal.signed),
-            Some(Body::Goal(_)) => return Err(End::lost("a goal over the limit")),
-            Some(Body::NewMetadata(_)) => Happened::NewMetadata,
-            Some(Body::Heartbeat(beat)) => {
-                self.answered = self.answered.max(beat.number.min(self.sent));
-                return Ok(None);
-            }
-            Some(Body::Close(close)) => return Err(close.into()),
-            Some(Body::Welcome(_)) => return Err(End::lost("a second Welcome")),
-            None => return Err(End::lost("a frame of an unknown kind")),
-        }))
+        self.step(SessionInput::Heard, None);
+        let happened = match (frame.body, self.is_up()) {
+            (Some(Body::Close(close)), _) => return self.end(close.into()),
+            (Some(Body::Welcome(welcome)), false) => return self.welcomed(&welcome),
+            (Some(Body::Heartbeat(_)), true) => return,
+            (Some(Body::Ack(ack)), true) => Happened::Acked(Sequence(ack.seq)),
+            (Some(Body::Goal(goal)), true) if goal.signed.len() <= limits::SIGNED_GOAL => Happened::Goal(goal.signed),
+            (Some(Body::NewMetadata(_)), true) => Happened::NewMetadata,
+            (Some(Body::Goal(_)), true) => return self.end(End::lost("a goal over the limit")),
+            (Some(Body::Welcome(_)), true) => return self.end(End::lost("a second Welcome")),
+            (Some(_), false) => return self.end(End::lost("the hub did not begin with Welcome")),
+            (None, _) => return self.end(End::lost("a frame of an unknown kind")),
+        };
+        self.happened.push_back(happened);
     }
 
-    fn say_bye(mut self: Box<Self>, reason: ByeReason) {
-        let _ = self.link.push(&frame(pump_frame::Body::Bye(Bye { reason: reason as i32 })));
-        self.link.end();
+    fn welcomed(&mut self, welcome: &link::Welcome) {
+        let seconds = welcome.heartbeat_s.clamp(*HEARTBEATS_S.start(), *HEARTBEATS_S.end());
+        self.step(SessionInput::Welcome { heartbeat: Span::from_s(u64::from(seconds)) }, None);
+        if self.is_up() {
+            let (now, acked) = (Time::from_unix_ms(welcome.now), Sequence(welcome.acked));
+            self.happened.push_back(Happened::Welcome { now, acked });
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.transport = Transport::None;
+        self.step(SessionInput::Closed { stay_away: end.stay_away }, Some(end));
+    }
+
+    /// Brings one input to the machine and carries out what it says. `end` says why, if the link ends by it.
+    fn step(&mut self, input: SessionInput, end: Option<End>) {
+        let (now, draw) = (self.now(), (self.random)());
+        let Some(machine) = &mut self.machine else { return };
+        let (mut effects, was) = (Vec::new(), machine.wake().1);
+        machine.step(input, now, draw, &mut effects);
+        let (at, why) = machine.wake();
+        let mut went_down = why == SessionWhy::Retry && was != SessionWhy::Retry;
+        for effect in effects {
+            match effect {
+                SessionEffect::Connect => self.connect(),
+                SessionEffect::Hello => self.happened.push_back(Happened::Connected),
+                SessionEffect::Beat(number) => self.beat(number),
+                SessionEffect::Up => {}
+                SessionEffect::Down => went_down = true,
+                SessionEffect::Drop => self.transport = Transport::None,
+            }
+        }
+        if went_down {
+            let End { why, reason, .. } = end.unwrap_or_else(|| End::lost("the hub did not answer in time"));
+            let again_in = Duration::from_millis(at.since(now).as_ms());
+            self.happened.push_back(Happened::Down { why, reason, again_in });
+        }
+        self.set_timer();
+    }
+
+    fn connect(&mut self) {
+        let Some(Target { place, name, tls }) = self.target.clone() else { return };
+        self.transport = Transport::Connecting(Box::pin(async move { connect(&place, &name, tls).await }));
+    }
+
+    fn beat(&mut self, number: u64) {
+        if let Transport::Open(link) = &mut self.transport {
+            // A hub that does not read falls silent too, and is given up for that.
+            let _ = link.push(&frame(pump_frame::Body::Heartbeat(Heartbeat { number })));
+        }
+    }
+
+    fn say_bye(&mut self, reason: ByeReason) {
+        let is_up = self.is_up();
+        if let Transport::Open(mut link) = std::mem::replace(&mut self.transport, Transport::None)
+            && is_up
+        {
+            let _ = link.push(&frame(pump_frame::Body::Bye(Bye { reason: reason as i32 })));
+            link.end();
+        }
+    }
+
+    fn set_timer(&mut self) {
+        if let Some((at, _)) = self.machine.as_ref().map(wardline_pump::Session::wake) {
+            let at = self.began + Duration::from_millis(at.as_unix_ms());
+            if self.timer.deadline() != at || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(at);
+            }
+        }
+    }
+
+    /// Time since this session began: a clock that nobody sets.
+    fn now(&self) -> Time {
+        Time::from_unix_ms(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -63,12 +63,7 @@ impl Daemon {
                 }
             }
             Effect::Inspect(kind) => self.inspect(*kind),
-            Effect::Relink(_) => {
-                if self.session.is_up() {
-                    let down = self.session.start_over("the pump's settings changed");
-                    self.happened(down)?;
-                }
-            }
+            Effect::Relink(_) => self.session.relink(),
             Effect::Record(body) => keep(self.outbox.record(now(), [body.clone()]))?,
             Effect::Report => self.report_soon(),
             Effect::Ready => tracing::info!("every slot of the communication side is whole"),

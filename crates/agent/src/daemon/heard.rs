@@ -141,8 +141,8 @@ impl Daemon {
             Ok(Resumed::InStep) => {}
             Ok(Resumed::NumberedAnew { missing }) => {
                 tracing::warn!(missing, "the hub has forgotten events; what is left is numbered anew");
-                let down = self.session.start_over("the event queue was numbered anew");
-                return self.happened(down);
+                self.session.relink();
+                return Ok(());
             }
             Err(crate::sealed::SealedError::Killed(killed)) => return Err(killed),
             Err(error) => tracing::error!(%error, "the event queue could not be written anew"),
