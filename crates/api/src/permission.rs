@@ -5,7 +5,7 @@
 //! | read fleet, read audit | ✓ | ✓ | ✓ | ✓ | ✓ |
 //! | read metrics | ✓ | ✓ | ✓ | ✓ | ✓ |
 //! | quarantine, report lost or found | | | ✓ | ✓ | ✓ |
-//! | give back from quarantine | | | | ✓ | ✓ |
+//! | give back from quarantine | | | ✓ | ✓ | ✓ |
 //! | retire, let enrol anew | | | ✓ | | ✓ |
 //! | enrol | | | ✓ | | ✓ |
 //! | roll out drug libraries, upload releases | | ✓ | | | ✓ |
@@ -29,7 +29,7 @@ pub enum Permission {
     ReadMetrics,
     /// Take a pump down, or report it lost or found.
     QuarantinePumps,
-    /// Give a pump back that was taken down: trust is security's to give.
+    /// Give a pump back that was taken down. Its own permission, so that a hospital's rule about giving trust back has a place.
     RestorePumps,
     /// End a pump's life, or let it enrol anew.
     RetirePumps,
@@ -66,10 +66,12 @@ impl Permission {
     pub const fn held_by(self, role: Role) -> bool {
         match self {
             Self::ReadFleet | Self::ReadAudit | Self::ReadMetrics => true,
-            Self::QuarantinePumps => matches!(role, Role::Biomed | Role::Security | Role::Administrator),
+            Self::QuarantinePumps | Self::RestorePumps => {
+                matches!(role, Role::Biomed | Role::Security | Role::Administrator)
+            }
             Self::RetirePumps | Self::EnrolPumps => matches!(role, Role::Biomed | Role::Administrator),
             Self::RunRollouts | Self::UploadReleases => matches!(role, Role::Pharmacist | Role::Administrator),
-            Self::RestorePumps | Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
+            Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
             Self::ManageAccounts => matches!(role, Role::Administrator),
         }
     }

@@ -60,7 +60,7 @@ fn the_matrix_is_the_documented_one() {
     // read fleet, audit, metrics; quarantine, restore, retire, enrol; rollouts, releases; audit; accounts
     assert_eq!(letters(Role::Viewer), "xxx--------");
     assert_eq!(letters(Role::Pharmacist), "xxx----xx--");
-    assert_eq!(letters(Role::Biomed), "xxxx-xx----");
+    assert_eq!(letters(Role::Biomed), "xxxxxxx----");
     assert_eq!(letters(Role::Security), "xxxxx----x-");
     assert_eq!(letters(Role::Administrator), "xxxxxxxxxxx");
 }
