@@ -430,8 +430,14 @@ fn change(rules: &Rules, pump: &PumpFacts, now: Time) -> GoalChange {
         None => Goal::empty(pump.id, generation, now),
     };
     for kind in Kind::ALL {
-        let runs = pump.report.as_ref().and_then(|report| report.slots.get(kind).active).map(|active| active.digest);
+        let said = pump.report.as_ref().map(|report| *report.slots.get(kind)).unwrap_or_default();
+        let runs = said.active.map(|active| active.digest);
         let slot = goal.slots.get_mut(kind);
+        // A pump tries an ended attempt again under a new generation. What it disproved must not be tried again only
+        // because another slot got a new goal.
+        if said.state == SlotState::WentBack && matches!(said.last, Some(Outcome::Disproved(_))) {
+            *slot = GoalSlot::default();
+        }
         // A slot that got what it wanted is now expected to run just that.
         if slot.want.is_some_and(|want| Some(want.digest) == runs) {
             slot.expect = runs;

@@ -182,6 +182,26 @@ fn a_stale_plan_is_made_anew_and_blames_nobody() {
 }
 
 #[test]
+fn a_new_goal_for_one_slot_never_brings_back_what_another_slot_disproved() {
+    covers!("N4");
+    let mut fleet = fleet(1);
+    let firmware = ReleaseRef { kind: Kind::Firmware, ..library(5) };
+    let mut goal = wardline_model::Goal::empty(fleet[0].id, Generation(1), START);
+    goal.slots.firmware.want = Some(firmware);
+    fleet[0].goal = Some(goal);
+    let report = fleet[0].report.as_mut().unwrap();
+    report.generation = Generation(1);
+    report.slots.firmware = SlotReport {
+        state: SlotState::WentBack,
+        last: Some(Outcome::Disproved(Disproof::SelfTest)),
+        ..SlotReport::default()
+    };
+    let made = plan(&rollout(1), &fleet, START);
+    assert_eq!(made.changes[0].goal.slots.drug_library.want, Some(library(2)));
+    assert_eq!(made.changes[0].goal.slots.firmware.want, None);
+}
+
+#[test]
 fn a_restored_hub_goes_on_above_the_numbers_that_its_pumps_hold() {
     covers!("N13");
     let mut fleet = fleet(1);

@@ -27,7 +27,6 @@ impl Csv {
         ];
         (headers, self.0).into_response()
     }
-
 }
 
 /// A cell in quotes. One that begins like a formula gets an apostrophe in front, which spreadsheets show as plain text:

@@ -39,4 +39,3 @@ mod views;
 
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;
-

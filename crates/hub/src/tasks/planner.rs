@@ -94,9 +94,17 @@ impl Planner {
         let now = (self.wiring.now)();
         let mut facts: Vec<PumpFacts> =
             self.store.all_pumps().await?.into_iter().map(|row| self.facts(row, now)).collect();
-        let mut made = 0;
+        // Every verdict first: a goal for one slot must not be given on top of a disproof in another one's rollout.
+        let mut running = Vec::new();
         for row in rollouts.iter().rev() {
-            made += self.advance(row, &mut facts, now).await?;
+            if let Some(rollout) = self.judge(row, &facts, now).await? {
+                running.push((row, rollout));
+            }
+        }
+        let mut made = 0;
+        for (row, rollout) in running {
+            let plan = plan(&rollout, &facts, now);
+            made += self.give(row, &plan, &mut facts, now).await?;
         }
         if made > 0 {
             (self.wiring.changed)();
@@ -118,37 +126,33 @@ impl Planner {
         }
     }
 
-    async fn advance(&mut self, row: &RolloutRow, facts: &mut [PumpFacts], now: Time) -> Result<usize, StoreError> {
-        covers!("N11");
+    /// Stops a rollout that must not go on; gives the others back, with a sample of how far they are.
+    async fn judge(&mut self, row: &RolloutRow, facts: &[PumpFacts], now: Time) -> Result<Option<Rollout>, StoreError> {
         let rules: Rules = match serde_json::from_str(&row.rollout.rules) {
             Ok(rules) => rules,
             Err(error) => {
                 let why = format!("its rules cannot be read ({error}); start it again");
-                return self.stop(row, RolloutState::Paused, why, now).await.map(|()| 0);
+                return self.stop(row, RolloutState::Paused, why, now).await.map(|()| None);
             }
         };
-        let release = rules.release;
-        let plan = plan(&Rollout { rules, standing: Standing::Running }, facts, now);
-        self.sample(row, release.kind, facts, now).await?;
-        match &plan.verdict {
+        self.sample(row, rules.release.kind, facts, now).await?;
+        let rollout = Rollout { rules, standing: Standing::Running };
+        let (to, why) = match plan(&rollout, facts, now).verdict {
             Verdict::Halt { pump, outcome } => {
-                let why = format!("pump {pump} {}", wardline_fleet::explain::outcome(*outcome));
-                self.stop(row, RolloutState::Halted, why, now).await.map(|()| 0)
+                (RolloutState::Halted, format!("pump {pump} {}", wardline_fleet::explain::outcome(outcome)))
             }
             Verdict::Pause { tally } => {
-                let why = format!(
-                    "{} of {} attempts gave no proof; look at these pumps before going on",
-                    tally.unproven,
-                    tally.unproven + tally.proven
-                );
-                self.stop(row, RolloutState::Paused, why, now).await.map(|()| 0)
+                let ended = tally.unproven + tally.proven;
+                let why = format!("{} of {ended} attempts gave no proof; look at these pumps first", tally.unproven);
+                (RolloutState::Paused, why)
             }
             Verdict::Proceed
             | Verdict::OutsideWindow { .. }
             | Verdict::Everywhere
             | Verdict::Paused
-            | Verdict::Halted => self.give(row, &plan, facts, now).await,
-        }
+            | Verdict::Halted => return Ok(Some(rollout)),
+        };
+        self.stop(row, to, why, now).await.map(|()| None)
     }
 
     /// Signs, saves and sends the goals of a plan.
@@ -159,6 +163,7 @@ impl Planner {
         facts: &mut [PumpFacts],
         now: Time,
     ) -> Result<usize, StoreError> {
+        covers!("N11");
         let by = decision(format!("rollout {} of {} {}", row.id, row.rollout.kind, row.rollout.version), now);
         let mut made = 0;
         let mut given: BTreeMap<PumpId, &Goal> = BTreeMap::new();
