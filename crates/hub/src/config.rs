@@ -1,1 +1,181 @@
-//! config.
+//! What an operator may set: one JSON file, `config.json`, in the hub's folder. Whatever it leaves out has a default.
+//!
+//! It holds no secret. A field that is not known is refused by name, so a typing error never turns into a default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The largest file that is read: ours have 2 KiB.
+const LARGEST: u64 = 256 * 1024;
+
+/// The file's name in the hub's folder.
+pub const FILE: &str = "config.json";
+
+/// The DNS name that pumps expect in the hub's certificate unless told otherwise. `.internal` is kept for private use
+/// (ICANN, 2024), so nobody else can hold a certificate for it.
+pub const HUB_NAME: &str = "hub.wardline.internal";
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The hub's folder; where the file was read from, never in the file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// The hospital, for the O of pumps' certificates.
+    pub hospital: String,
+    /// The name of this hub process in the database, for several hubs on one database.
+    pub node: String,
+    /// The name that the hub's certificate carries and pumps expect.
+    pub hub_name: String,
+    /// Further DNS names for the console's certificate.
+    pub console_names: Vec<String>,
+    /// Where the live link listens.
+    pub link: SocketAddr,
+    /// Where enrolment and releases listen.
+    pub est: SocketAddr,
+    /// Where the console and its API listen.
+    pub console: SocketAddr,
+    /// Host and port of the live link as pumps reach it; `link` when not given.
+    pub link_public: Option<String>,
+    /// Another database than the embedded one, such as `postgres://…`.
+    pub database: Option<String>,
+    /// Makers' root certificates (PEM), which may vouch for a pump's birth certificate. Relative to the hub's folder.
+    pub maker_roots: Vec<PathBuf>,
+    /// Whether a pump with a good certificate may get a second one by its birth certificate alone.
+    pub birth_again: bool,
+    /// Limits on peers.
+    pub limits: Limits,
+}
+
+/// What any peer may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Open connections on the live link. 19,000: a process here may open 20,000 files.
+    pub link_connections: usize,
+    /// Open connections for enrolment and releases. 2,000: a storm of fetching pumps, each for a second.
+    pub est_connections: usize,
+    /// Open connections on the console. 500: every screen of a hospital.
+    pub console_connections: usize,
+    /// Seconds for a whole handshake. 10: a pump at the edge of the Wi-Fi needs three round trips.
+    pub handshake_s: u64,
+    /// Seconds for the head of a request, and for the body of an enrolment.
+    pub request_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            link_connections: 19_000,
+            est_connections: 2_000,
+            console_connections: 500,
+            handshake_s: 10,
+            request_s: 10,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            folder: PathBuf::new(),
+            hospital: "Unnamed hospital".into(),
+            node: "hub".into(),
+            hub_name: HUB_NAME.into(),
+            console_names: Vec::new(),
+            link: at(7443),
+            est: at(7444),
+            console: at(7445),
+            link_public: None,
+            database: None,
+            maker_roots: Vec::new(),
+            birth_again: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Why a configuration cannot be used. Each says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or written.
+    #[error("the configuration {path}: {source}. Run `wardline init` first, or name the data folder with --data")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The content is not right.
+    #[error("the configuration {path} is not right: {why}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        why: String,
+    },
+}
+
+impl Config {
+    /// Reads `config.json` in the hub's folder.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the field.
+    pub fn read(folder: &Path) -> Result<Self, ConfigError> {
+        let path = folder.join(FILE);
+        let file = |source| ConfigError::File { path: path.clone(), source };
+        let wrong = |why: String| ConfigError::Wrong { path: path.clone(), why };
+        if std::fs::metadata(&path).map_err(file)?.len() > LARGEST {
+            return Err(wrong(format!("it has more than {LARGEST} bytes")));
+        }
+        let text = std::fs::read_to_string(&path).map_err(file)?;
+        let mut config: Self = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        folder.clone_into(&mut config.folder);
+        config.check().map_err(wrong)?;
+        Ok(config)
+    }
+
+    /// Writes `config.json` into the hub's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`].
+    pub fn write(&self) -> Result<(), ConfigError> {
+        let path = self.folder.join(FILE);
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|e| ConfigError::Wrong { path: path.clone(), why: e.to_string() })?;
+        text.push('\n');
+        std::fs::write(&path, text).map_err(|source| ConfigError::File { path, source })
+    }
+
+    /// Looks the values over.
+    ///
+    /// # Errors
+    /// A sentence that names the field and what was expected.
+    pub fn check(&self) -> Result<(), String> {
+        if self.hospital.trim().is_empty() || self.hospital.chars().count() > 64 {
+            return Err("hospital: expected 1 to 64 characters (the upper bound of a certificate's O)".into());
+        }
+        if self.node.is_empty() || self.node.len() > 32 {
+            return Err("node: expected 1 to 32 characters".into());
+        }
+        for name in std::iter::once(&self.hub_name).chain(&self.console_names) {
+            if rustls_pki_types::DnsName::try_from(name.as_str()).is_err() {
+                return Err(format!("hub_name, console_names: {name:?} is not a DNS name"));
+            }
+        }
+        if self.limits.handshake_s == 0 || self.limits.request_s == 0 {
+            return Err("limits: a time limit of zero seconds lets nobody in".into());
+        }
+        Ok(())
+    }
+
+    /// The address of the database.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.database.clone().unwrap_or_else(|| wardline_store::sqlite_url(&self.folder.join("hub.db")))
+    }
+}

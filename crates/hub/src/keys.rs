@@ -1,1 +1,276 @@
-//! keys.
+//! The files that hold the hub's private keys: each sealed with AES-256-GCM under the master key.
+//!
+//! | file in `keys/` | what it is |
+//! |---|---|
+//! | `master.key` | 32 random bytes, readable by the owner only; absent when the key comes from the environment |
+//! | `root.sealed`, `issuing.sealed` | the CA's private keys |
+//! | `goal.sealed` | signs goals |
+//! | `audit.sealed` | signs checkpoints of the audit |
+//! | `server.sealed` | the key of the hub's own certificate |
+//!
+//! Certificates lie beside them in clear. No key that could sign a *release* is ever here (N13). A sealed file names the
+//! master key that seals it, so changing the master key can be interrupted at any point and done again.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use ed25519_dalek::SigningKey;
+use wardline_pki::{Authority, Cert, P256Key, PkiError};
+use wardline_store::MasterKey;
+use zeroize::Zeroizing;
+
+/// The environment variable that may hold the master key, as 64 hexadecimal digits.
+pub const ENVIRONMENT: &str = "WARDLINE_MASTER_KEY";
+
+/// Marks a sealed file of this form.
+const MAGIC: &[u8; 4] = b"WLK1";
+/// Bytes of SHA-256 of the master key by which a file names it.
+const KEY_ID: usize = 8;
+
+/// Why a key cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Reading or writing failed.
+    #[error("the key file {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others may read it.
+    #[error("the key file {path} can be read by others: run `chmod 600 {path}`")]
+    Open {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not open.
+    #[error("the key file {path} does not open: it is damaged, or sealed under another master key")]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The master key is not one.
+    #[error("the master key in {0} is not right: expected 32 bytes (64 hexadecimal digits in the environment)")]
+    Master(String),
+    /// A key or certificate that cannot be used.
+    #[error("a key of the hub cannot be used: {0}")]
+    Pki(#[from] PkiError),
+}
+
+/// The folder of keys, open.
+#[derive(Debug)]
+pub struct Keys {
+    folder: PathBuf,
+    master: MasterKey,
+}
+
+impl Keys {
+    /// Makes the folder and a new master key, unless the environment holds one.
+    ///
+    /// # Errors
+    /// [`KeyError::File`] when there is one already or it cannot be written.
+    pub fn create(folder: &Path) -> Result<Self, KeyError> {
+        std::fs::create_dir_all(folder).map_err(|source| KeyError::File { path: folder.to_owned(), source })?;
+        let master = match from_environment()? {
+            Some(master) => master,
+            None => {
+                let master = MasterKey::generate();
+                write_new(&folder.join("master.key"), master.as_bytes())?;
+                master
+            }
+        };
+        Ok(Self { folder: folder.to_owned(), master })
+    }
+
+    /// Opens the folder: the master key comes from the environment, else from its file.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn open(folder: &Path) -> Result<Self, KeyError> {
+        let master = match from_environment()? {
+            Some(master) => master,
+            None => read_master(&folder.join("master.key"))?,
+        };
+        Ok(Self { folder: folder.to_owned(), master })
+    }
+
+    /// The master key, which also opens the database's data keys.
+    #[must_use]
+    pub const fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// Seals a secret into `<name>.sealed`: afterwards the file is whole and new, or as it was.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn seal(&self, name: &str, secret: &[u8]) -> Result<(), KeyError> {
+        seal_under(&self.master, &self.path(name), name, secret)
+    }
+
+    /// Opens `<name>.sealed`.
+    ///
+    /// # Errors
+    /// [`KeyError::File`], [`KeyError::Sealed`].
+    pub fn unseal(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        open_under(&[&self.master], &self.path(name), name)
+    }
+
+    /// Seals every file again under a new master key and puts that in the place of the old one. Safe to interrupt: a file
+    /// that is sealed under the new key already is left alone. The database is told first, by the caller.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn change_master(&mut self, new: MasterKey) -> Result<(), KeyError> {
+        let listing = |source| KeyError::File { path: self.folder.clone(), source };
+        for entry in std::fs::read_dir(&self.folder).map_err(listing)? {
+            let path = entry.map_err(listing)?.path();
+            let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
+            if path.extension().is_some_and(|e| e == "sealed") {
+                let secret = open_under(&[&self.master, &new], &path, &name)?;
+                seal_under(&new, &path, &name, &secret)?;
+            }
+        }
+        if from_environment()?.is_none() {
+            replace(&self.folder.join("master.key"), new.as_bytes())?;
+        }
+        self.master = new;
+        Ok(())
+    }
+
+    /// Keeps a CA: key sealed, certificate in clear beside it.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn keep_authority(&self, name: &str, authority: &Authority) -> Result<(), KeyError> {
+        self.seal(name, &authority.key().to_pkcs8()?)?;
+        self.keep_cert(name, authority.cert())
+    }
+
+    /// The CA kept under this name.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn authority(&self, name: &str) -> Result<Authority, KeyError> {
+        Ok(Authority::new(self.cert(name)?, P256Key::from_pkcs8(&self.unseal(name)?)?)?)
+    }
+
+    /// Keeps a certificate in clear.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn keep_cert(&self, name: &str, cert: &Cert) -> Result<(), KeyError> {
+        replace(&self.folder.join(format!("{name}.pem")), cert.to_pem().as_bytes())
+    }
+
+    /// A certificate kept under this name.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn cert(&self, name: &str) -> Result<Cert, KeyError> {
+        let path = self.folder.join(format!("{name}.pem"));
+        let pem = std::fs::read_to_string(&path).map_err(|source| KeyError::File { path, source })?;
+        Ok(Cert::from_pem(&pem)?)
+    }
+
+    /// Makes and keeps an Ed25519 key.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn new_ed25519(&self, name: &str) -> Result<SigningKey, KeyError> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        getrandom::fill(seed.as_mut()).map_err(|_| PkiError::Crypto("making an Ed25519 key"))?;
+        self.seal(name, seed.as_ref())?;
+        Ok(SigningKey::from_bytes(&seed))
+    }
+
+    /// The Ed25519 key kept under this name.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn ed25519(&self, name: &str) -> Result<SigningKey, KeyError> {
+        let seed = self.unseal(name)?;
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| KeyError::Sealed { path: self.path(name) })?;
+        Ok(SigningKey::from_bytes(seed))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.sealed"))
+    }
+}
+
+fn from_environment() -> Result<Option<MasterKey>, KeyError> {
+    let Ok(text) = std::env::var(ENVIRONMENT) else { return Ok(None) };
+    let text = Zeroizing::new(text);
+    let digest: wardline_model::Digest =
+        text.trim().parse().map_err(|_| KeyError::Master(format!("the environment variable {ENVIRONMENT}")))?;
+    Ok(Some(MasterKey::from_bytes(*digest.as_bytes())))
+}
+
+fn read_master(path: &Path) -> Result<MasterKey, KeyError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = |source| KeyError::File { path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(file)?.permissions().mode() & 0o077 != 0 {
+        return Err(KeyError::Open { path: path.to_owned() });
+    }
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(file)?);
+    let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyError::Master(path.display().to_string()))?;
+    Ok(MasterKey::from_bytes(*bytes))
+}
+
+fn key_id(master: &MasterKey) -> [u8; KEY_ID] {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, master.as_bytes());
+    let mut id = [0; KEY_ID];
+    id.copy_from_slice(&hash.as_ref()[..KEY_ID]);
+    id
+}
+
+fn seal_under(master: &MasterKey, path: &Path, name: &str, secret: &[u8]) -> Result<(), KeyError> {
+    let sealed = || KeyError::Sealed { path: path.to_owned() };
+    let key = RandomizedNonceKey::new(&AES_256_GCM, master.as_bytes()).map_err(|_| sealed())?;
+    let mut body = secret.to_vec();
+    let nonce = key.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut body).map_err(|_| sealed())?;
+    let mut file = MAGIC.to_vec();
+    file.extend_from_slice(&key_id(master));
+    file.extend_from_slice(nonce.as_ref());
+    file.extend_from_slice(&body);
+    replace(path, &file)
+}
+
+fn open_under(masters: &[&MasterKey], path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let sealed = || KeyError::Sealed { path: path.to_owned() };
+    let file = std::fs::read(path).map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+    let rest = file.strip_prefix(MAGIC).ok_or_else(sealed)?;
+    let (id, rest) = rest.split_at_checked(KEY_ID).ok_or_else(sealed)?;
+    let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(sealed)?;
+    let master = masters.iter().find(|master| key_id(master) == *id).ok_or_else(sealed)?;
+    let key = RandomizedNonceKey::new(&AES_256_GCM, master.as_bytes()).map_err(|_| sealed())?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| sealed())?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let length = key.open_in_place(nonce, Aad::from(name.as_bytes()), &mut body).map_err(|_| sealed())?.len();
+    body.truncate(length);
+    Ok(body)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+    let file = |source| KeyError::File { path: path.to_owned(), source };
+    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(file)?;
+    to.write_all(bytes).and_then(|()| to.sync_all()).map_err(file)
+}
+
+/// Puts a file in place of another at once: beside it, flushed, renamed over it.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+    let beside = path.with_extension("new");
+    match std::fs::remove_file(&beside) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(KeyError::File { path: beside, source });
+        }
+        _ => {}
+    }
+    write_new(&beside, bytes)?;
+    std::fs::rename(&beside, path).map_err(|source| KeyError::File { path: path.to_owned(), source })
+}

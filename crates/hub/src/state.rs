@@ -1,1 +1,206 @@
-//! state.
+//! The one shared state of a hub process: store, registry, links, keys.
+//!
+//! Order of every decision about a pump: the store first (with its audit record, in one transaction), then the registry,
+//! then the live link. Whoever asks after the store has answered gets the new truth; nobody is told of a decision that is
+//! not durable (N11). Nothing here touches therapy: a cut link is all that a pump ever notices (N8).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ed25519_dalek::SigningKey;
+use tokio::sync::watch;
+use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, decide};
+use wardline_model::{Digest, Lifecycle, PumpId, Time, covers};
+use wardline_pki::{Authority, Cert, PumpIdentity};
+use wardline_store::{Decision, Entry, LifecycleChange, RegistryEntry, Store, StoreError};
+use wardline_wire::link::CloseReason;
+
+use crate::config::Config;
+use crate::link::Links;
+
+/// What guards every handshake: each pump's state and certificates, in memory.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: RwLock<BTreeMap<PumpId, RegistryEntry>>,
+}
+
+impl Registry {
+    /// Holds these entries, as read from the store.
+    #[must_use]
+    pub fn new(entries: Vec<RegistryEntry>) -> Arc<Self> {
+        let entries = entries.into_iter().map(|entry| (entry.pump, entry)).collect();
+        Arc::new(Self { entries: RwLock::new(entries) })
+    }
+
+    /// The entry of a pump.
+    #[must_use]
+    pub fn get(&self, pump: PumpId) -> Option<RegistryEntry> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&pump).cloned()
+    }
+
+    /// Puts a changed entry in.
+    pub fn put(&self, entry: RegistryEntry) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.pump, entry);
+    }
+
+    /// Whether a pump may link with this certificate, asked in the handshake and again right after it.
+    ///
+    /// # Errors
+    /// A short word for counting: why not.
+    pub fn admit(&self, peer: &PumpIdentity) -> Result<(), &'static str> {
+        covers!("N14");
+        self.admit_fingerprint(peer.pump, &peer.fingerprint)
+    }
+
+    /// The same by fingerprint.
+    ///
+    /// # Errors
+    /// As [`Registry::admit`].
+    pub fn admit_fingerprint(&self, pump: PumpId, fingerprint: &Digest) -> Result<(), &'static str> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(&pump).ok_or("unknown-pump")?;
+        match entry.lifecycle {
+            Lifecycle::Quarantined => Err("quarantined"),
+            Lifecycle::Lost => Err("lost"),
+            Lifecycle::Retired => Err("retired"),
+            // A certificate that this hub signed once and that another one has replaced: a copy of an old key.
+            _ if !entry.admits(fingerprint) => Err("replaced-certificate"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a decision about a pump was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The rules of a pump's life forbid it.
+    #[error(transparent)]
+    Refused(#[from] wardline_fleet::lifecycle::Refused),
+    /// The store could not keep it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The shared state.
+pub struct Hub {
+    /// What the operator set.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// What guards the handshake.
+    pub registry: Arc<Registry>,
+    /// The live links.
+    pub links: Arc<Links>,
+    /// The fleet's root certificate.
+    pub root: Cert,
+    /// Signs pumps' certificates, the hub's own, and revocation lists.
+    pub issuing: Authority,
+    /// Signs goals.
+    pub goal_key: SigningKey,
+    /// Signs checkpoints of the audit.
+    pub audit_key: SigningKey,
+    #[allow(dead_code, reason = "the routes use it next")]
+    pub(crate) est: crate::est::EstState,
+    changed: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hub")
+    }
+}
+
+/// What [`Hub`] is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) root: Cert,
+    pub(crate) issuing: Authority,
+    pub(crate) goal_key: SigningKey,
+    pub(crate) audit_key: SigningKey,
+}
+
+impl Hub {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key } = parts;
+        let est = crate::est::EstState::default();
+        let changed = watch::Sender::new(0);
+        Arc::new(Self { config, store, registry, links, root, issuing, goal_key, audit_key, est, changed })
+    }
+
+    /// Tells everybody who looks that something about the fleet changed.
+    pub fn note_change(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Counts changes, for whoever wants to look again.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Puts a changed entry into the registry and cuts the link that it forbids. Returns how many links were cut.
+    pub fn apply(&self, entry: &RegistryEntry) -> usize {
+        covers!("N8", "N14");
+        self.registry.put(entry.clone());
+        let link = self.links.table().get(entry.pump);
+        let is_forbidden = link.is_some_and(|link| !entry.admits(&link.peer().fingerprint));
+        let cut = is_forbidden && self.links.table().cut(entry.pump, CloseReason::TakenDown);
+        self.note_change();
+        usize::from(cut)
+    }
+
+    /// Takes a decision about a pump: the rules of `fleet`, one transaction, the registry, the link. A refusal by the
+    /// rules is recorded too.
+    ///
+    /// # Errors
+    /// [`DecideError`], which says why and what can be done instead.
+    pub async fn decide(&self, pump: PumpId, act: Act, by: By, why: &Decision) -> Result<RegistryEntry, DecideError> {
+        let entry = self.store.registry_entry(pump).await?;
+        let has = entry.current.is_some() || entry.pending.is_some();
+        let certificate = if has { Certificate::Current } else { Certificate::None };
+        let After { lifecycle: to, certificate: fate, .. } =
+            match decide(Before { lifecycle: entry.lifecycle, certificate }, act, by) {
+                Ok(after) => after,
+                Err(refused) => {
+                    let name = format!("pump.{}", act.verb().replace(' ', "-"));
+                    self.store.record(why, &Entry::refused(&name, Some(pump), refused.to_string())).await?;
+                    return Err(refused.into());
+                }
+            };
+        let change = LifecycleChange { pump, from: entry.lifecycle, to };
+        let mut entry = self.store.decide_lifecycle(change, why).await?;
+        // The store revokes with `Lost` and `Retired` in the same transaction; giving up a certificate to enrol again
+        // leaves it revoked as superseded.
+        if fate == CertificateFate::Revoked && matches!(to, Lifecycle::Expected) {
+            entry = self.store.revoke_certificates(pump, SUPERSEDED, why).await?;
+        }
+        self.apply(&entry);
+        Ok(entry)
+    }
+
+    /// Revokes a pump's certificates for good, whatever its place in its life: it must enrol again.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn revoke(&self, pump: PumpId, why: &Decision) -> Result<RegistryEntry, StoreError> {
+        let entry = self.store.revoke_certificates(pump, KEY_COMPROMISE, why).await?;
+        self.apply(&entry);
+        Ok(entry)
+    }
+}
+
+/// CRL reason code keyCompromise (RFC 5280 section 5.3.1).
+const KEY_COMPROMISE: u8 = 1;
+/// CRL reason code superseded.
+const SUPERSEDED: u8 = 4;
+
+/// This moment by the hub's clock.
+#[must_use]
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,1 +1,330 @@
-//! tls.
+//! TLS 1.3 acceptors, and the registry's say in the handshake.
+//!
+//! A pump's certificate must pass webpki (signature, chain, dates, clientAuth), then [`wardline_pki::strict`], then name
+//! a pump whose registry entry admits exactly this certificate. Session tickets keep a reconnect cheap; because a resumed
+//! handshake shows no certificate to the verifier, the caller asks the registry again right after every handshake, so a
+//! quarantined pump gets nowhere with an old ticket (N14). There is no early data: it could be replayed (A05).
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+use wardline_model::{Time, covers};
+use wardline_pki::strict::{self, Usage};
+use wardline_pki::{BirthIdentity, Cert, P256Key, PkiError, PumpIdentity};
+
+use crate::state::Registry;
+
+/// Why TLS could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// rustls refused the setup.
+    #[error("TLS cannot be set up: {0}")]
+    Rustls(#[from] rustls::Error),
+    /// The verifier refused the roots.
+    #[error("TLS cannot be set up: {0}")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+    /// A certificate cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Pki(#[from] PkiError),
+}
+
+/// Why a peer's certificate was refused: a short word for counting, and what it claimed to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word}: {claim}")]
+pub struct Refusal {
+    /// A short fixed word.
+    pub word: &'static str,
+    /// What the certificate claimed; empty when it could not be read.
+    pub claim: String,
+}
+
+/// Who showed a certificate, once the handshake is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A pump, by its own certificate.
+    Pump(Box<PumpIdentity>, Box<Cert>),
+    /// A pump, by its maker's birth certificate.
+    Birth(BirthIdentity),
+}
+
+/// The one provider: aws-lc with the hybrid post-quantum key exchange first.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The hub's own certificate, replaceable while running.
+pub struct OwnCert(RwLock<Arc<CertifiedKey>>);
+
+impl OwnCert {
+    /// Starts with this certificate; `chain` follows it on the wire.
+    ///
+    /// # Errors
+    /// [`TlsError`] when key and certificate do not belong together.
+    pub fn new(cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<Arc<Self>, TlsError> {
+        Ok(Arc::new(Self(RwLock::new(certified(cert, key, chain)?))))
+    }
+
+    /// Uses another one from the next handshake on. Open connections stay.
+    ///
+    /// # Errors
+    /// As [`OwnCert::new`]; the old one stays in use.
+    pub fn replace(&self, cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<(), TlsError> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified(cert, key, chain)?;
+        Ok(())
+    }
+}
+
+fn certified(cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<Arc<CertifiedKey>, TlsError> {
+    let ders = std::iter::once(cert).chain(chain.iter().copied()).map(|c| CertificateDer::from(c.der().to_vec()));
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8()?.to_vec()));
+    Ok(Arc::new(CertifiedKey::from_der(ders.collect(), key, &provider())?))
+}
+
+impl fmt::Debug for OwnCert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnCert")
+    }
+}
+
+impl ResolvesServerCert for OwnCert {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Whom a verifier lets in.
+#[derive(Debug)]
+enum Door {
+    /// Only pumps that the registry admits.
+    Link(Arc<Registry>),
+    /// Pumps of the fleet, pumps with a birth certificate, and whoever shows none. Routes decide about the rest.
+    Est,
+}
+
+/// The client certificate verifier of both mutual listeners.
+#[derive(Debug)]
+struct Doorkeeper {
+    door: Door,
+    fleet: Arc<dyn ClientCertVerifier>,
+    fleet_roots: Vec<Cert>,
+    makers: Option<Arc<dyn ClientCertVerifier>>,
+    maker_roots: Vec<Cert>,
+    hints: Vec<DistinguishedName>,
+}
+
+/// TLS for the live link: a pump's certificate is demanded, and the registry must admit it.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn link(own: &Arc<OwnCert>, fleet: &[Cert], registry: Arc<Registry>) -> Result<Arc<ServerConfig>, TlsError> {
+    let keeper = Doorkeeper::new(Door::Link(registry), fleet, &[])?;
+    config(own, Some(Arc::new(keeper)), &[])
+}
+
+/// TLS for enrolment and releases: a certificate may be shown; a bad one ends the handshake.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn est(own: &Arc<OwnCert>, fleet: &[Cert], makers: &[Cert]) -> Result<Arc<ServerConfig>, TlsError> {
+    let keeper = Doorkeeper::new(Door::Est, fleet, makers)?;
+    config(own, Some(Arc::new(keeper)), &[b"http/1.1"])
+}
+
+/// TLS for the console: people sign in, no certificate is asked for.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn console(own: &Arc<OwnCert>) -> Result<Arc<ServerConfig>, TlsError> {
+    config(own, None, &[b"http/1.1"])
+}
+
+fn config(
+    own: &Arc<OwnCert>,
+    keeper: Option<Arc<dyn ClientCertVerifier>>,
+    protocols: &[&[u8]],
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&rustls::version::TLS13])?;
+    let builder = match keeper {
+        Some(keeper) => builder.with_client_cert_verifier(keeper),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(own) as Arc<dyn ResolvesServerCert>);
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
+    Ok(Arc::new(config))
+}
+
+impl Doorkeeper {
+    fn new(door: Door, fleet: &[Cert], makers: &[Cert]) -> Result<Self, TlsError> {
+        let fleet_verifier = webpki(fleet)?;
+        let mut hints = fleet_verifier.root_hint_subjects().to_vec();
+        let maker_verifier = if makers.is_empty() { None } else { Some(webpki(makers)?) };
+        hints.extend(maker_verifier.iter().flat_map(|v| v.root_hint_subjects().to_vec()));
+        Ok(Self {
+            door,
+            fleet: fleet_verifier,
+            fleet_roots: fleet.to_vec(),
+            makers: maker_verifier,
+            maker_roots: makers.to_vec(),
+            hints,
+        })
+    }
+
+    fn check(&self, end: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), rustls::Error> {
+        let cert = Cert::from_der(end).map_err(|_| refuse("unreadable-certificate", String::new()))?;
+        let chain: Result<Vec<Cert>, _> = rest.iter().map(|c| Cert::from_der(c)).collect();
+        let chain = chain.map_err(|_| refuse("unreadable-certificate", String::new()))?;
+        let at = Time::from_unix_s(now.as_secs());
+        match (PumpIdentity::of(&cert), &self.door, &self.makers) {
+            (Ok(pump), door, _) => {
+                let claim = || format!("pump {}", pump.pump);
+                self.fleet.verify_client_cert(end, rest, now).map_err(|e| refuse(word_of(&e), claim()))?;
+                strictly(&cert, &chain, &self.fleet_roots, Usage::Pump, at).map_err(|w| refuse(w, claim()))?;
+                match door {
+                    Door::Link(registry) => registry.admit(&pump).map_err(|word| refuse(word, claim())),
+                    Door::Est => Ok(()),
+                }
+            }
+            (Err(_), Door::Est, Some(makers)) => {
+                let claim = BirthIdentity::of(&cert).map_or_else(|_| String::new(), |b| format!("serial {}", b.serial));
+                makers.verify_client_cert(end, rest, now).map_err(|e| refuse(word_of(&e), claim.clone()))?;
+                strictly(&cert, &chain, &self.maker_roots, Usage::Birth, at).map_err(|w| refuse(w, claim))
+            }
+            (Err(_), _, _) => {
+                let subject = cert.parsed().tbs_certificate.subject.to_string();
+                Err(refuse("not-a-pump-certificate", subject))
+            }
+        }
+    }
+}
+
+fn webpki(roots: &[Cert]) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(CertificateDer::from(root.der().to_vec()))?;
+    }
+    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider()).build()?)
+}
+
+/// The chain that leads from the leaf to one of the roots, then the strict checks on it.
+fn strictly(leaf: &Cert, sent: &[Cert], roots: &[Cert], usage: Usage, now: Time) -> Result<(), &'static str> {
+    let mut chain = vec![leaf];
+    for _ in 0..=sent.len() {
+        let issuer = &chain[chain.len() - 1].parsed().tbs_certificate.issuer;
+        let named = |c: &&Cert| c.parsed().tbs_certificate.subject == *issuer;
+        if let Some(root) = roots.iter().find(named) {
+            chain.push(root);
+            return strict::chain(&chain, usage, now).map_err(|_| "fails-strict-checks");
+        }
+        match sent.iter().find(named) {
+            Some(next) => chain.push(next),
+            None => break,
+        }
+    }
+    Err("unknown-issuer")
+}
+
+fn refuse(word: &'static str, claim: String) -> rustls::Error {
+    rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refusal { word, claim }))))
+}
+
+const fn word_of(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(why) => match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "not-valid-yet",
+            CertificateError::UnknownIssuer => "unknown-issuer",
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "wrong-usage",
+            CertificateError::BadSignature => "bad-signature",
+            _ => "bad-certificate",
+        },
+        _ => "bad-certificate",
+    }
+}
+
+/// Why the handshake failed, for the list of strangers.
+#[must_use]
+pub fn refusal_of(error: &std::io::Error) -> Refusal {
+    let plain = |word| Refusal { word, claim: String::new() };
+    let Some(error) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
+        return plain("not-tls");
+    };
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
+            other.downcast_ref::<Refusal>().cloned().unwrap_or_else(|| plain("bad-certificate"))
+        }
+        rustls::Error::NoCertificatesPresented => plain("no-certificate"),
+        rustls::Error::PeerIncompatible(_) => plain("old-tls"),
+        rustls::Error::InvalidMessage(_) => plain("not-tls"),
+        rustls::Error::AlertReceived(_) => plain("peer-refused-us"),
+        _ => plain("bad-handshake"),
+    }
+}
+
+/// Who is at the other end of a finished handshake; nothing when no certificate was shown.
+///
+/// # Errors
+/// [`PkiError`] when a certificate that passed the handshake names nobody (a resumed one from before a change).
+pub fn shown(certificates: Option<&[CertificateDer<'_>]>) -> Result<Option<Shown>, PkiError> {
+    covers!("N14");
+    let Some(first) = certificates.and_then(<[_]>::first) else { return Ok(None) };
+    let cert = Cert::from_der(first)?;
+    match PumpIdentity::of(&cert) {
+        Ok(pump) => Ok(Some(Shown::Pump(Box::new(pump), Box::new(cert)))),
+        Err(_) => Ok(Some(Shown::Birth(BirthIdentity::of(&cert)?))),
+    }
+}
+
+impl ClientCertVerifier for Doorkeeper {
+    fn client_auth_mandatory(&self) -> bool {
+        matches!(self.door, Door::Link(_))
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.check(end_entity, intermediates, now)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.2 is not spoken here".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.fleet.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.fleet.supported_verify_schemes()
+    }
+}

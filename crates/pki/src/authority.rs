@@ -105,8 +105,7 @@ fn build(
         extensions: Some(extensions(content, issuer_key).map_err(|e| PkiError::malformed("certificate", e))?),
     };
     let message = tbs_certificate.to_der().map_err(|e| PkiError::malformed("certificate", e))?;
-    let signature =
-        BitString::from_bytes(&key.sign(&message)?).map_err(|e| PkiError::malformed("certificate", e))?;
+    let signature = BitString::from_bytes(&key.sign(&message)?).map_err(|e| PkiError::malformed("certificate", e))?;
     let der = Certificate { tbs_certificate, signature_algorithm: ecdsa_sha256(), signature }
         .to_der()
         .map_err(|e| PkiError::malformed("certificate", e))?;

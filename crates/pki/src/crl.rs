@@ -102,8 +102,7 @@ impl Authority {
         let issuer = self.cert().parsed().tbs_certificate.subject.clone();
         let tbs = tbs(&issuer, self.key_id(), number, revoked, (now, next))?;
         let message = tbs.to_der().map_err(|e| PkiError::malformed(WHAT, e))?;
-        let signature =
-            BitString::from_bytes(&self.key().sign(&message)?).map_err(|e| PkiError::malformed(WHAT, e))?;
+        let signature = BitString::from_bytes(&self.key().sign(&message)?).map_err(|e| PkiError::malformed(WHAT, e))?;
         CertificateList { tbs_cert_list: tbs, signature_algorithm: ecdsa_sha256(), signature }
             .to_der()
             .map_err(|e| PkiError::malformed(WHAT, e))
@@ -118,8 +117,10 @@ fn tbs(
     (now, next): (Time, Time),
 ) -> Result<TbsCertList, PkiError> {
     let wrong = |e| PkiError::malformed(WHAT, e);
-    let parent =
-        AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(issuer_key).map_err(wrong)?), ..Default::default() };
+    let parent = AuthorityKeyIdentifier {
+        key_identifier: Some(OctetString::new(issuer_key).map_err(wrong)?),
+        ..Default::default()
+    };
     let number = CrlNumber(Uint::new(&number.to_be_bytes()).map_err(wrong)?);
     let extensions =
         vec![parent.to_extension(issuer, &[]).map_err(wrong)?, number.to_extension(issuer, &[]).map_err(wrong)?];

@@ -5,7 +5,9 @@
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
 use const_oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
@@ -44,8 +46,8 @@ impl P256Key {
     fn from_pair(pair: EcdsaKeyPair) -> Result<Self, PkiError> {
         let der: PublicKeyX509Der<'_> =
             pair.public_key().as_der().map_err(|_| PkiError::Crypto("writing a public key"))?;
-        let spki = SubjectPublicKeyInfoOwned::from_der(der.as_ref())
-            .map_err(|e| PkiError::malformed("public key", e))?;
+        let spki =
+            SubjectPublicKeyInfoOwned::from_der(der.as_ref()).map_err(|e| PkiError::malformed("public key", e))?;
         Ok(Self { pair, spki })
     }
 
@@ -66,8 +68,7 @@ impl P256Key {
 
     /// An ECDSA signature (ASN.1 form) over SHA-256 of the message.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, PkiError> {
-        let signature =
-            self.pair.sign(&SystemRandom::new(), message).map_err(|_| PkiError::Crypto("signing"))?;
+        let signature = self.pair.sign(&SystemRandom::new(), message).map_err(|_| PkiError::Crypto("signing"))?;
         Ok(signature.as_ref().to_vec())
     }
 }
