@@ -23,6 +23,7 @@ use wardline_store::{Actor, Decision, Entry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
 use crate::config::{Config, ConfigError};
+use crate::console::{self, Console, PeerAddress};
 use crate::keys::{KeyError, Keys};
 use crate::link::{Gate, LinkSettings, Links, Peer};
 use crate::state::{Hub, Parts, Registry, now};
@@ -184,7 +185,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let (link, link_addr) = listen("live link", hub.config.link).await?;
     let (est, est_addr) = listen("enrolment", hub.config.est).await?;
-    let (console, console_addr) = listen("console", hub.config.console).await?;
+    let (console_door, console_addr) = listen("console", hub.config.console).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let door = |listener, tls, connections| Door {
@@ -197,15 +198,42 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tasks.spawn(door(link, link_tls, limits.link_connections).serve(Serve::Link));
     let est_router = crate::est::router(Arc::clone(&hub));
     tasks.spawn(door(est, est_tls, limits.est_connections).serve(Serve::Http(est_router)));
-    let console_router = console_router(&hub);
-    tasks.spawn(door(console, console_tls, limits.console_connections).serve(Serve::Http(console_router)));
+    let shown = console_of(&hub);
+    let console_router = console::router(&shown);
+    tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
+    tasks.spawn(door(console_door, console_tls, limits.console_connections).serve(Serve::Http(console_router)));
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
     Ok(Running { hub, link_addr, est_addr, console_addr, stop, tasks })
 }
 
-fn console_router(_hub: &Arc<Hub>) -> Router {
-    Router::new()
+/// The console, wired to registry and links.
+fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
+    let applied = Arc::clone(hub);
+    let wiring = console::Wiring {
+        moved: Box::new(move |entry| applied.apply(entry)),
+        upload: Box::new(|_, _| Box::pin(async { Err("this hub cannot take releases in yet".to_owned()) })),
+        audit_key: hub.audit_key.clone(),
+        now,
+    };
+    Console::new(hub.store.clone(), wiring, console::Settings::default())
+}
+
+/// Links and reports change all the time, and ages by themselves: the console is told of it at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Tells the console of decisions at once, and of everything else now and then.
+async fn tell_console(hub: Arc<Hub>, console: Arc<Console>, stop: impl Future<Output = ()>) {
+    let mut changes = hub.changes();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(TELL_EVERY) => {}
+            () = &mut stop => return,
+        }
+        console.changed();
+    }
 }
 
 fn gate(registry: &Arc<Registry>) -> Gate {
@@ -389,7 +417,7 @@ async fn serve_http(
     stopped: watch::Receiver<bool>,
 ) {
     let peer = HttpPeer { shown: shown.map(Arc::new), place };
-    let router = router.layer(axum::Extension(peer));
+    let router = router.layer(axum::Extension(peer)).layer(axum::Extension(PeerAddress(place.ip())));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
