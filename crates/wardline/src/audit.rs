@@ -1,12 +1,17 @@
 //! `wardline audit`: who decided what, and whether anybody has touched the record since.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{AuditCheckpoint, AuditPage, AuditVerified};
 
+use wardline_store::{AuditFault, AuditVerdict};
+
 use crate::cli::Access;
 use crate::client::{Client, typed};
 use crate::fault::{Exit, Fault};
+use crate::init::{open_store, read_config};
 use crate::{print, target};
 
 /// Reads and verifies the audit trail: every decision and every refusal, chained by hashes and pinned by signatures.
@@ -25,10 +30,17 @@ pub struct Audit {
 enum AuditCommand {
     /// Records, newest first
     List(List),
-    /// Verify the whole chain at the hub; exit code 6 names the first bad record
-    Verify,
+    /// Verify the whole chain, at the hub or in a stopped hub's data folder; exit code 6 names the first bad record
+    Verify(Verify),
     /// Sign a checkpoint of the chain, to be kept elsewhere
     Checkpoint,
+}
+
+#[derive(Args)]
+struct Verify {
+    /// The data folder of a hub that is not running, instead of asking a running one
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -53,11 +65,11 @@ struct List {
 impl Audit {
     /// Lists or verifies.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
-        let client = Client::open(access)?;
         match self.command {
-            AuditCommand::List(list) => list.run(&client, access),
-            AuditCommand::Verify => verify(&client, access),
-            AuditCommand::Checkpoint => checkpoint(&client, access),
+            AuditCommand::List(list) => list.run(&Client::open(access)?, access),
+            AuditCommand::Verify(Verify { data: Some(data) }) => verify_folder(&data),
+            AuditCommand::Verify(Verify { data: None }) => verify(&Client::open(access)?, access),
+            AuditCommand::Checkpoint => checkpoint(&Client::open(access)?, access),
         }
     }
 }
@@ -89,6 +101,39 @@ impl List {
         println!("{}", print::table(&["no", "at", "who", "what", "on", "outcome", "why"], rows.collect()));
         println!("{} of {} records.", page.records.len(), page.total);
         Ok(())
+    }
+}
+
+/// Verifies the chain in the database itself: no hub is believed, only the hub's audit key.
+fn verify_folder(data: &Path) -> anyhow::Result<()> {
+    let (folder, config) = read_config(data)?;
+    let _lock = if config.database.is_none() { Some(folder.lock()?) } else { None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let verdict = runtime.block_on(async {
+        let (keys, store) = open_store(&config, print::now()).await?;
+        let verdict = store.verify_audit(&keys.ed25519("audit")?.verifying_key(), None).await;
+        store.close().await;
+        anyhow::Ok(verdict?)
+    })?;
+    match verdict {
+        AuditVerdict::Whole { records, pinned } => {
+            println!("The audit trail is intact: {records} records, pinned by a signature up to record {pinned}.");
+            Ok(())
+        }
+        AuditVerdict::Broken { number, fault } => {
+            let why = match fault {
+                AuditFault::Changed => "it is not what it was when it was written",
+                AuditFault::Missing => "it is missing",
+                AuditFault::Signature => "its checkpoint is not signed by this hub",
+                AuditFault::Rewritten => "it is not the one that a checkpoint pinned",
+            };
+            Err(Fault::ends(
+                Exit::NotInOrder,
+                format!(
+                    "the audit trail is not intact: record {number}: {why}. Keep the database as it is and call IT security."
+                ),
+            ))
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
-use crate::{account, audit, completions, doctor, enrol, login, pump, pumps, quarantine, release, rollout};
+use crate::{
+    account, audit, backup, completions, doctor, enrol, init, login, pump, pumps, quarantine, release, rollout, serve,
+};
 
 const TOUR: &str = "\
 Start here:
@@ -52,6 +54,10 @@ pub struct Access {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Prepare a hub: keys, certificate authority, database, first administrator
+    Init(init::Init),
+    /// Run the hub until it is told to stop
+    Serve(serve::Serve),
     /// Keep a hub's address and token for the commands below
     Login(login::Login),
     /// List, search and import pumps
@@ -72,6 +78,12 @@ enum Command {
     Account(account::Account),
     /// Tokens for this command line and other programs
     Token(account::Token),
+    /// Write everything that the hub knows into one file
+    Backup(backup::Backup),
+    /// Make a database out of a backup
+    Restore(backup::Restore),
+    /// The hub's own keys
+    Keys(backup::KeysCommand),
     /// Look for what is not in order on this machine
     Doctor(doctor::Doctor),
     /// Print completions for your shell
@@ -83,6 +95,8 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         let access = self.access;
         match self.command {
+            Command::Init(init) => init.run(),
+            Command::Serve(serve) => serve.run(),
             Command::Login(login) => login.run(&access),
             Command::Pumps(pumps) => pumps.run(&access),
             Command::Pump(pump) => pump.run(&access),
@@ -93,6 +107,9 @@ impl Cli {
             Command::Audit(audit) => audit.run(&access),
             Command::Account(account) => account.run(&access),
             Command::Token(token) => token.run(&access),
+            Command::Backup(backup) => backup.run(),
+            Command::Restore(restore) => restore.run(),
+            Command::Keys(keys) => keys.run(),
             Command::Doctor(doctor) => doctor.run(&access),
             Command::Completions(completions) => {
                 completions.run();

@@ -7,10 +7,9 @@
 //!   pumps/    demonstration only: what the simulated pumps' agents keep
 //! ```
 
-#![allow(dead_code, reason = "init, serve and demo use it next")]
-
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -97,4 +96,14 @@ pub fn private_folder(path: &Path) -> anyhow::Result<()> {
         }
         Err(error) => Err(error).with_context(|| format!("cannot make the folder {}", path.display())),
     }
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let doing = || format!("cannot write {}", path.display());
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).with_context(doing)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(doing)?;
+    fs::rename(&beside, path).with_context(doing)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, IsTerminal, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -13,6 +13,7 @@ use wardline_api::types::WhoAmI;
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
+use crate::data::write_private;
 use crate::fault::{Exit, Fault};
 
 /// Checks a token against the hub and keeps it: wardline login --hub https://hub:7445 --ca ca.pem
@@ -58,7 +59,7 @@ impl Login {
         let hub = access.hub.clone().ok_or_else(|| anyhow!("name the hub: --hub https://name:7445"))?;
         let ca = access.ca.as_ref().ok_or_else(|| {
             anyhow!(
-                "name the hub's authority: --ca FILE.pem (hub/ca.pem in its data folder, or the console's Settings)"
+                "name the hub's authority: --ca FILE.pem (hub/keys/root.pem in its data folder, or the console's Settings)"
             )
         })?;
         let ca = fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
@@ -140,17 +141,7 @@ impl Kept {
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let beside = path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)
-            .with_context(|| format!("cannot write {}", beside.display()))?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, path).with_context(|| format!("cannot write {}", path.display()))
+        write_private(path, &serde_json::to_vec_pretty(self)?)
     }
 }
 

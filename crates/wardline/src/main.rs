@@ -6,6 +6,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod cli;
 mod client;
 mod completions;
@@ -14,13 +15,16 @@ mod demo;
 mod doctor;
 mod enrol;
 mod fault;
+mod init;
 mod login;
+mod logs;
 mod print;
 mod pump;
 mod pumps;
 mod quarantine;
 mod release;
 mod rollout;
+mod serve;
 mod target;
 
 use clap::Parser;
