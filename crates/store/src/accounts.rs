@@ -1,12 +1,35 @@
 //! People, their sessions and their tokens.
 //!
-//! Passwords are stored as Argon2id (RFC 9106, second recommended option: 64 MiB, 3 passes, 4 lanes). Session tokens,
+//! Passwords are stored as Argon2id with 46 MiB, one pass, one lane (first of the equal choices of OWASP's Password
+//! Storage Cheat Sheet); two are computed at a time, so that a flood of sign-ins cannot take the memory. Session tokens,
 //! sign-in links and API tokens are 256 random bits of which only the SHA-256 is stored. There is no default account.
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use tokio::sync::Semaphore;
 use wardline_model::{Role, Span, Time};
 
-use crate::error::unbuilt;
-use crate::{Decision, Store, StoreError};
+use crate::engine::is_taken;
+use crate::row::{maybe_moment, moment, number, parse, query, sha256, text, time};
+use crate::store::{Deciding, Trouble};
+use crate::{Decision, Entry, Store, StoreError};
+
+/// Argon2id's memory in KiB.
+const MEMORY_KIB: u32 = 47_104;
+/// How many passwords are computed at once.
+static COMPUTING: Semaphore = Semaphore::const_new(2);
+/// The shortest password (NIST SP 800-63B asks for 8 with, 15 without a second factor; we stand between and forbid
+/// nothing else).
+const SHORTEST_PASSWORD: usize = 12;
+/// The longest password in bytes, so that nobody makes the hub hash a novel.
+const LONGEST_PASSWORD: usize = 256;
+/// The longest account or token name.
+const LONGEST_NAME: usize = 64;
+/// A session or token is noted as used at most this often, so that reading does not write all the time.
+const NOTE_USE_EVERY: Span = Span::from_min(1);
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,14 +120,130 @@ pub struct Token {
     pub secret: String,
 }
 
+/// The place for which a session's secret is sealed.
+pub(crate) fn csrf_place(hash: &str) -> String {
+    format!("sessions/csrf/{hash}")
+}
+
+/// 256 random bits as text.
+fn secret() -> String {
+    let mut bytes = [0; 32];
+    crate::keys::random(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What is stored of a secret: each kind of secret has its own prefix, so that one cannot serve as another.
+fn hash(kind: &str, secret: &str) -> String {
+    sha256(&[kind.as_bytes(), b"\n", secret.as_bytes()]).to_string()
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, 1, 1, None).expect("the parameters are within Argon2's limits");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Computes away from the tasks that serve pumps.
+async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    let _turn = COMPUTING.acquire().await.expect("nobody closes the semaphore");
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::value("a password's hash"))
+}
+
+async fn hash_password(password: &str) -> Result<String, StoreError> {
+    if password.chars().count() < SHORTEST_PASSWORD || password.len() > LONGEST_PASSWORD {
+        let why = format!("it must have at least {SHORTEST_PASSWORD} characters and at most {LONGEST_PASSWORD} bytes");
+        return Err(StoreError::refused("the password", why));
+    }
+    let password = zeroize::Zeroizing::new(password.as_bytes().to_vec());
+    let hash = compute(move || argon2().hash_password(&password).map(|hash| hash.to_string())).await?;
+    hash.map_err(|_| StoreError::value("a password's hash"))
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), StoreError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '@');
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
+        let why = format!("use 1 to {LONGEST_NAME} of a-z, 0-9, '-', '_', '.' and '@'");
+        return Err(StoreError::refused(format!("the {what} name"), why));
+    }
+    Ok(())
+}
+
+/// Every column of a [`User`].
+const USERS: &str = "SELECT name, display, role, disabled, created, last_sign_in FROM accounts";
+
+impl User {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        Ok(Self {
+            name: text(row, "name")?,
+            display: text(row, "display")?,
+            role: parse(row, "role")?,
+            disabled: maybe_moment(row, "disabled")?,
+            created: moment(row, "created")?,
+            last_sign_in: maybe_moment(row, "last_sign_in")?,
+        })
+    }
+
+    async fn in_transaction(deciding: &mut Deciding, name: &str) -> Result<Self, Trouble> {
+        let row = query(format!("{USERS} WHERE name = $1")).bind(name.to_owned());
+        let row = row.fetch_optional(&mut *deciding.tx).await?;
+        Self::read(&row.ok_or_else(|| StoreError::not_found(format!("account {name}")))?)
+    }
+}
+
+impl TokenRow {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        Ok(Self {
+            name: text(row, "name")?,
+            role: parse(row, "role")?,
+            created: moment(row, "created")?,
+            created_by: text(row, "created_by")?,
+            expires: moment(row, "expires")?,
+            last_used: maybe_moment(row, "last_used")?,
+        })
+    }
+}
+
+/// Every column of a [`TokenRow`].
+const TOKENS: &str = "SELECT name, role, created, created_by, expires, last_used FROM tokens";
+
+async fn end_sessions(deciding: &mut Deciding, name: &str) -> Result<(), Trouble> {
+    for sql in ["DELETE FROM sessions WHERE account = $1", "DELETE FROM sign_in_links WHERE account = $1"] {
+        sqlx::query(sql).bind(name.to_owned()).execute(&mut *deciding.tx).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Makes an account, with the audit record `account.create`.
     ///
     /// # Errors
     /// [`StoreError::Taken`]; [`StoreError::Refused`] for a name or password that will not do.
     pub async fn create_user(&self, user: &NewUser, by: &Decision) -> Result<User, StoreError> {
-        let _ = (user, by);
-        unbuilt()
+        check_name("account", &user.name)?;
+        let password = match &user.password {
+            Some(password) => Some(hash_password(password).await?),
+            None => None,
+        };
+        self.step("making an account", async {
+            let mut deciding = self.decide().await?;
+            sqlx::query("INSERT INTO accounts (name, display, role, password, created) VALUES ($1, $2, $3, $4, $5)")
+                .bind(user.name.clone())
+                .bind(user.display.chars().take(100).collect::<String>())
+                .bind(user.role.as_str())
+                .bind(password)
+                .bind(time(by.at))
+                .execute(&mut *deciding.tx)
+                .await
+                .map_err(|error| match is_taken(&error) {
+                    true => StoreError::Taken { rows: vec![(0, format!("account {}", user.name))] }.into(),
+                    false => Trouble::from(error),
+                })?;
+            let made = User::in_transaction(&mut deciding, &user.name).await?;
+            let subject = format!("{} as {}", user.name, user.role);
+            deciding.note(by, &Entry::done("account.create", None, subject)).await?;
+            deciding.commit().await?;
+            Ok(made)
+        })
+        .await
     }
 
     /// One account.
@@ -112,8 +251,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let _ = name;
-        unbuilt()
+        self.step("reading an account", async {
+            let row = query(format!("{USERS} WHERE name = $1")).bind(name.to_owned());
+            row.fetch_optional(&self.core.read).await?.as_ref().map(User::read).transpose()
+        })
+        .await
     }
 
     /// Every account, by name.
@@ -121,7 +263,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
-        unbuilt()
+        self.step("listing accounts", async {
+            let rows = query(format!("{USERS} ORDER BY name")).fetch_all(&self.core.read).await?;
+            rows.iter().map(User::read).collect()
+        })
+        .await
     }
 
     /// Sets a password and ends every session of the account, with the audit record `account.password`.
@@ -129,8 +275,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Refused`] for a password that will not do.
     pub async fn set_password(&self, name: &str, password: &str, by: &Decision) -> Result<(), StoreError> {
-        let _ = (name, password, by);
-        unbuilt()
+        let password = hash_password(password).await?;
+        self.step("setting a password", async {
+            let mut deciding = self.decide().await?;
+            User::in_transaction(&mut deciding, name).await?;
+            sqlx::query("UPDATE accounts SET password = $1 WHERE name = $2")
+                .bind(password)
+                .bind(name.to_owned())
+                .execute(&mut *deciding.tx)
+                .await?;
+            end_sessions(&mut deciding, name).await?;
+            deciding.note(by, &Entry::done("account.password", None, name)).await?;
+            deciding.commit().await
+        })
+        .await
     }
 
     /// Gives an account another role, or shuts or opens it. Ends its sessions. Audit records `account.role`,
@@ -139,8 +297,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Refused`].
     pub async fn change_user(&self, user: &User, by: &Decision) -> Result<(), StoreError> {
-        let _ = (user, by);
-        unbuilt()
+        self.step("changing an account", async {
+            let mut deciding = self.decide().await?;
+            let before = User::in_transaction(&mut deciding, &user.name).await?;
+            sqlx::query("UPDATE accounts SET display = $1, role = $2, disabled = $3 WHERE name = $4")
+                .bind(user.display.chars().take(100).collect::<String>())
+                .bind(user.role.as_str())
+                .bind(user.disabled.map(time))
+                .bind(user.name.clone())
+                .execute(&mut *deciding.tx)
+                .await?;
+            let left = "SELECT COUNT(*) AS left_over FROM accounts WHERE role = 'administrator' AND disabled IS NULL";
+            let was_administrator = before.role == Role::Administrator && before.disabled.is_none();
+            if was_administrator && number(&sqlx::query(left).fetch_one(&mut *deciding.tx).await?, "left_over")? == 0 {
+                let why = "it is the last administrator; make another one first";
+                return Err(StoreError::refused(format!("the change of account {}", user.name), why).into());
+            }
+            end_sessions(&mut deciding, &user.name).await?;
+            if before.role != user.role {
+                let subject = format!("{} from {} to {}", user.name, before.role, user.role);
+                deciding.note(by, &Entry::done("account.role", None, subject)).await?;
+            }
+            match (before.disabled, user.disabled) {
+                (None, Some(_)) => deciding.note(by, &Entry::done("account.disable", None, user.name.as_str())).await?,
+                (Some(_), None) => deciding.note(by, &Entry::done("account.enable", None, user.name.as_str())).await?,
+                (None, None) | (Some(_), Some(_)) => 0,
+            };
+            deciding.commit().await
+        })
+        .await
     }
 
     /// Checks a password. Takes the same time whether the account exists or not. `None` when it does not fit or the
@@ -149,8 +334,27 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn check_password(&self, name: &str, password: &str) -> Result<Option<User>, StoreError> {
-        let _ = (name, password);
-        unbuilt()
+        let found = self
+            .step("reading an account", async {
+                let row = query(format!("{} WHERE name = $1", USERS.replace(" FROM", ", password FROM")));
+                let row = row.bind(name.to_owned()).fetch_optional(&self.core.read).await?;
+                row.map(|row| Ok((User::read(&row)?, row.try_get::<Option<String>, _>("password")?))).transpose()
+            })
+            .await?;
+        let (user, stored) = match found {
+            Some((user, stored)) => (Some(user), stored),
+            None => (None, None),
+        };
+        let has_password = stored.is_some();
+        let password = zeroize::Zeroizing::new(password.as_bytes().to_vec());
+        let fits = compute(move || match stored {
+            _ if password.len() > LONGEST_PASSWORD => false,
+            Some(stored) => argon2().verify_password(&password, stored.as_str()).is_ok(),
+            // The same work, so that an answer's delay does not tell which accounts exist.
+            None => argon2().hash_password_with_salt(&password, b"no such account.").is_ok(),
+        })
+        .await?;
+        Ok(user.filter(|user| fits && has_password && user.disabled.is_none()))
     }
 
     /// Opens a session, with the audit record `session.open`.
@@ -158,17 +362,64 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn open_session(&self, user: &str, lives: Span, by: &Decision) -> Result<NewSession, StoreError> {
-        let _ = (user, lives, by);
-        unbuilt()
+        let session = NewSession { token: secret(), csrf: secret(), expires: by.at + lives };
+        let hashed = hash("session", &session.token);
+        self.step("opening a session", async {
+            let mut deciding = self.decide().await?;
+            User::in_transaction(&mut deciding, user).await?;
+            sqlx::query(
+                "INSERT INTO sessions (hash, account, csrf, opened, expires, last_used) VALUES ($1, $2, $3, $4, $5, $4)",
+            )
+            .bind(hashed.clone())
+            .bind(user.to_owned())
+            .bind(self.core.keys.seal(&csrf_place(&hashed), session.csrf.as_bytes()))
+            .bind(time(by.at))
+            .bind(time(session.expires))
+            .execute(&mut *deciding.tx)
+            .await?;
+            sqlx::query("UPDATE accounts SET last_sign_in = $1 WHERE name = $2")
+                .bind(time(by.at))
+                .bind(user.to_owned())
+                .execute(&mut *deciding.tx)
+                .await?;
+            deciding.note(by, &Entry::done("session.open", None, user)).await?;
+            deciding.commit().await?;
+            Ok(session)
+        })
+        .await
     }
 
-    /// The session with this token. `None` when it is unknown, expired, or idle for longer than `idle`.
+    /// The session with this token. `None` when it is unknown, expired, idle for longer than `idle`, or its account is
+    /// shut.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn session(&self, token: &str, idle: Span, now: Time) -> Result<Option<Session>, StoreError> {
-        let _ = (token, idle, now);
-        unbuilt()
+        let hashed = hash("session", token);
+        let sql = format!(
+            "SELECT a.name, a.display, a.role, a.disabled, a.created, a.last_sign_in, s.csrf, s.opened, s.expires, \
+             s.last_used FROM sessions s JOIN accounts a ON a.name = s.account \
+             WHERE s.hash = $1 AND s.expires > $2 AND s.last_used > $3 AND a.disabled IS NULL"
+        );
+        self.step("reading a session", async {
+            let row = query(sql).bind(hashed.clone()).bind(time(now)).bind(time(now - idle));
+            let Some(row) = row.fetch_optional(&self.core.read).await? else { return Ok(None) };
+            let csrf = self.core.keys.open(&csrf_place(&hashed), &row.try_get::<Vec<u8>, _>("csrf")?)?;
+            if now.since(moment(&row, "last_used")?) >= NOTE_USE_EVERY {
+                sqlx::query("UPDATE sessions SET last_used = $1 WHERE hash = $2")
+                    .bind(time(now))
+                    .bind(hashed.clone())
+                    .execute(&self.core.write)
+                    .await?;
+            }
+            Ok(Some(Session {
+                user: User::read(&row)?,
+                csrf: String::from_utf8(csrf).map_err(|_| StoreError::value("sessions.csrf"))?,
+                opened: moment(&row, "opened")?,
+                expires: moment(&row, "expires")?,
+            }))
+        })
+        .await
     }
 
     /// Ends a session, with the audit record `session.close`.
@@ -176,17 +427,40 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn close_session(&self, token: &str, by: &Decision) -> Result<(), StoreError> {
-        let _ = (token, by);
-        unbuilt()
+        let hashed = hash("session", token);
+        self.step("ending a session", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT account FROM sessions WHERE hash = $1").bind(hashed.clone());
+            let Some(row) = row.fetch_optional(&mut *deciding.tx).await? else { return Ok(()) };
+            let account = text(&row, "account")?;
+            let gone = sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(hashed);
+            gone.execute(&mut *deciding.tx).await?;
+            deciding.note(by, &Entry::done("session.close", None, account)).await?;
+            deciding.commit().await
+        })
+        .await
     }
 
-    /// Makes a link that signs this account in once.
+    /// Makes a link that signs this account in once, with the audit record `sign-in-link.create`.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn new_sign_in_link(&self, user: &str, lives: Span, by: &Decision) -> Result<SignInLink, StoreError> {
-        let _ = (user, lives, by);
-        unbuilt()
+        let link = SignInLink { token: secret(), expires: by.at + lives };
+        self.step("making a sign-in link", async {
+            let mut deciding = self.decide().await?;
+            User::in_transaction(&mut deciding, user).await?;
+            sqlx::query("INSERT INTO sign_in_links (hash, account, expires) VALUES ($1, $2, $3)")
+                .bind(hash("sign-in link", &link.token))
+                .bind(user.to_owned())
+                .bind(time(link.expires))
+                .execute(&mut *deciding.tx)
+                .await?;
+            deciding.note(by, &Entry::done("sign-in-link.create", None, user)).await?;
+            deciding.commit().await?;
+            Ok(link)
+        })
+        .await
     }
 
     /// Uses a sign-in link up. `None` when it is unknown, expired, used, or its account is shut.
@@ -194,17 +468,59 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn spend_sign_in_link(&self, token: &str, now: Time) -> Result<Option<User>, StoreError> {
-        let _ = (token, now);
-        unbuilt()
+        let hashed = hash("sign-in link", token);
+        self.step("using a sign-in link", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT account, expires FROM sign_in_links WHERE hash = $1").bind(hashed.clone());
+            let Some(row) = row.fetch_optional(&mut *deciding.tx).await? else { return Ok(None) };
+            let gone = sqlx::query("DELETE FROM sign_in_links WHERE hash = $1").bind(hashed);
+            gone.execute(&mut *deciding.tx).await?;
+            let user = User::in_transaction(&mut deciding, &text(&row, "account")?).await?;
+            let works = moment(&row, "expires")? > now && user.disabled.is_none();
+            deciding.commit().await?;
+            Ok(works.then_some(user))
+        })
+        .await
     }
 
     /// Makes an API token, with the audit record `token.create`.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when the name exists.
+    /// [`StoreError::Taken`] when the name exists; [`StoreError::Refused`] for a name that will not do.
     pub async fn create_token(&self, name: &str, role: Role, lives: Span, by: &Decision) -> Result<Token, StoreError> {
-        let _ = (name, role, lives, by);
-        unbuilt()
+        check_name("token", name)?;
+        let row = TokenRow {
+            name: name.to_owned(),
+            role,
+            created: by.at,
+            created_by: by.by.to_string(),
+            expires: by.at + lives,
+            last_used: None,
+        };
+        // The prefix lets scanners of leaked secrets recognise one.
+        let token = Token { row, secret: format!("wardline_{}", secret()) };
+        self.step("making a token", async {
+            let mut deciding = self.decide().await?;
+            sqlx::query(
+                "INSERT INTO tokens (name, hash, role, created, created_by, expires) VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(name.to_owned())
+            .bind(hash("token", &token.secret))
+            .bind(role.as_str())
+            .bind(time(by.at))
+            .bind(by.by.to_string())
+            .bind(time(token.row.expires))
+            .execute(&mut *deciding.tx)
+            .await
+            .map_err(|error| match is_taken(&error) {
+                true => StoreError::Taken { rows: vec![(0, format!("token {name}"))] }.into(),
+                false => Trouble::from(error),
+            })?;
+            deciding.note(by, &Entry::done("token.create", None, format!("{name} as {role}"))).await?;
+            deciding.commit().await?;
+            Ok(token)
+        })
+        .await
     }
 
     /// The API token with this secret. `None` when it is unknown, expired or revoked.
@@ -212,8 +528,18 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn token(&self, secret: &str, now: Time) -> Result<Option<TokenRow>, StoreError> {
-        let _ = (secret, now);
-        unbuilt()
+        let hashed = hash("token", secret);
+        self.step("reading a token", async {
+            let row = query(format!("{TOKENS} WHERE hash = $1 AND expires > $2")).bind(hashed.clone()).bind(time(now));
+            let Some(row) = row.fetch_optional(&self.core.read).await? else { return Ok(None) };
+            let token = TokenRow::read(&row)?;
+            if token.last_used.is_none_or(|used| now.since(used) >= NOTE_USE_EVERY) {
+                let note = sqlx::query("UPDATE tokens SET last_used = $1 WHERE hash = $2").bind(time(now)).bind(hashed);
+                note.execute(&self.core.write).await?;
+            }
+            Ok(Some(token))
+        })
+        .await
     }
 
     /// Every API token, by name.
@@ -221,7 +547,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        unbuilt()
+        self.step("listing tokens", async {
+            let rows = query(format!("{TOKENS} ORDER BY name")).fetch_all(&self.core.read).await?;
+            rows.iter().map(TokenRow::read).collect()
+        })
+        .await
     }
 
     /// Revokes an API token, with the audit record `token.revoke`.
@@ -229,8 +559,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn revoke_token(&self, name: &str, by: &Decision) -> Result<(), StoreError> {
-        let _ = (name, by);
-        unbuilt()
+        self.step("revoking a token", async {
+            let mut deciding = self.decide().await?;
+            let gone = sqlx::query("DELETE FROM tokens WHERE name = $1").bind(name.to_owned());
+            if gone.execute(&mut *deciding.tx).await?.rows_affected() == 0 {
+                return Err(StoreError::not_found(format!("token {name}")).into());
+            }
+            deciding.note(by, &Entry::done("token.revoke", None, name)).await?;
+            deciding.commit().await
+        })
+        .await
     }
 
     /// Removes sessions, sign-in links, enrolment codes and tokens that ended. Returns how many.
@@ -238,7 +576,20 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn sweep(&self, now: Time) -> Result<u64, StoreError> {
-        let _ = now;
-        unbuilt()
+        self.step("removing what has expired", async {
+            let mut tx = self.core.begin().await?;
+            let mut gone = 0;
+            for sql in [
+                "DELETE FROM sessions WHERE expires <= $1",
+                "DELETE FROM sign_in_links WHERE expires <= $1",
+                "DELETE FROM enrolment_codes WHERE used IS NULL AND expires <= $1",
+                "DELETE FROM tokens WHERE expires <= $1",
+            ] {
+                gone += sqlx::query(sql).bind(time(now)).execute(&mut *tx).await?.rows_affected();
+            }
+            tx.commit().await?;
+            Ok(gone)
+        })
+        .await
     }
 }

@@ -3,13 +3,20 @@
 //! A pump that asks for a new certificate may lose the answer on the way. So a new certificate is `Pending` until the
 //! pump first uses it, and the one before it stays good until then.
 
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row as _, Transaction};
 use wardline_model::{Digest, Lifecycle, Model, PumpId, Serial, Time};
 
-use crate::error::unbuilt;
-use crate::{Decision, Store, StoreError};
+use crate::engine::is_taken;
+use crate::pumps::set_lifecycle;
+use crate::row::{from_word, int, maybe_moment, maybe_parse, moment, number, parse, query, text, time, word};
+use crate::store::{Deciding, Trouble};
+use crate::{Actor, Decision, Entry, Store, StoreError};
 
 /// What has become of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertificateState {
     /// Issued, not used yet.
     Pending,
@@ -105,20 +112,147 @@ impl RegistryEntry {
     }
 }
 
+/// Every column of a [`CertificateRow`].
+const SELECT: &str = "SELECT serial, fingerprint, pump, not_before, not_after, issued, state, revoked_at, revoked_code, \
+                      revoked_reason FROM certificates";
+
+impl CertificateRow {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        let revocation = match maybe_moment(row, "revoked_at")? {
+            None => None,
+            Some(at) => Some(Revocation::read(row, at)?),
+        };
+        Ok(Self {
+            serial: text(row, "serial")?,
+            fingerprint: parse(row, "fingerprint")?,
+            pump: parse(row, "pump")?,
+            not_before: moment(row, "not_before")?,
+            not_after: moment(row, "not_after")?,
+            issued: moment(row, "issued")?,
+            state: from_word(&text(row, "state")?, "certificates.state")?,
+            revocation,
+        })
+    }
+}
+
+impl Revocation {
+    fn read(row: &AnyRow, at: Time) -> Result<Self, Trouble> {
+        let code = u8::try_from(number(row, "revoked_code")?);
+        let code = code.map_err(|_| StoreError::value("certificates.revoked_code"))?;
+        Ok(Self { at, code, reason: text(row, "revoked_reason")? })
+    }
+}
+
+/// The columns that make a [`RegistryEntry`]; the subqueries read the index on pump and state.
+const REGISTRY: &str = "SELECT id, model, serial, lifecycle, \
+    (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'current') AS current_one, \
+    (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'pending') AS pending_one FROM pumps";
+
+impl RegistryEntry {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        Ok(Self {
+            pump: parse(row, "id")?,
+            model: parse(row, "model")?,
+            serial: parse(row, "serial")?,
+            lifecycle: parse(row, "lifecycle")?,
+            current: maybe_parse(row, "current_one")?,
+            pending: maybe_parse(row, "pending_one")?,
+        })
+    }
+}
+
+/// What the guard must know of a pump, as the transaction sees it.
+pub(crate) async fn entry_in(tx: &mut Transaction<'static, Any>, pump: PumpId) -> Result<RegistryEntry, Trouble> {
+    let row = query(format!("{REGISTRY} WHERE id = $1")).bind(pump.to_string()).fetch_optional(&mut **tx).await?;
+    RegistryEntry::read(&row.ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?)
+}
+
+/// Revokes what a pump holds. Returns how many certificates.
+pub(crate) async fn revoke_in(deciding: &mut Deciding, pump: PumpId, code: u8, by: &Decision) -> Result<u64, Trouble> {
+    let done = sqlx::query(
+        "UPDATE certificates SET state = 'revoked', revoked_at = $1, revoked_code = $2, revoked_reason = $3 \
+         WHERE pump = $4 AND state <> 'revoked' AND not_after > $1",
+    )
+    .bind(time(by.at))
+    .bind(i64::from(code))
+    .bind(by.reason.chars().take(500).collect::<String>())
+    .bind(pump.to_string())
+    .execute(&mut *deciding.tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Changes the state of a pump's certificates.
+async fn restate(
+    deciding: &mut Deciding,
+    pump: PumpId,
+    from: CertificateState,
+    to: CertificateState,
+) -> Result<(), Trouble> {
+    sqlx::query("UPDATE certificates SET state = $1 WHERE pump = $2 AND state = $3")
+        .bind(word(&to))
+        .bind(pump.to_string())
+        .bind(word(&from))
+        .execute(&mut *deciding.tx)
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// Records a certificate as pending, with its audit record `certificate.issue`, before it is handed out. An older
     /// pending one of the same pump is superseded. An expected pump becomes enrolled in the same transaction.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown pump, [`StoreError::Refused`] when its state forbids it (retired, lost,
-    /// quarantined) or the serial number exists already.
+    /// quarantined; recorded as a refusal) or the serial number exists already.
     pub async fn issue_certificate(
         &self,
         certificate: &NewCertificate,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
-        let _ = (certificate, by);
-        unbuilt()
+        let NewCertificate { serial, fingerprint, pump, not_before, not_after, der } = certificate;
+        self.step("recording a certificate", async {
+            let mut deciding = self.decide().await?;
+            let before = entry_in(&mut deciding.tx, *pump).await?;
+            match before.lifecycle {
+                Lifecycle::Expected => set_lifecycle(&mut deciding, *pump, Lifecycle::Enrolled, by).await?,
+                Lifecycle::Enrolled | Lifecycle::InService => {}
+                Lifecycle::Quarantined | Lifecycle::Lost | Lifecycle::Retired => {
+                    let is = before.lifecycle;
+                    deciding.note(by, &Entry::refused("certificate.issue", Some(*pump), format!("it is {is}"))).await?;
+                    deciding.commit().await?;
+                    let why = format!("the pump is {is}, and such a pump gets no certificate");
+                    return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
+                }
+            }
+            restate(&mut deciding, *pump, CertificateState::Pending, CertificateState::Superseded).await?;
+            let inserted = sqlx::query(
+                "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(serial.clone())
+            .bind(fingerprint.to_string())
+            .bind(pump.to_string())
+            .bind(time(*not_before))
+            .bind(time(*not_after))
+            .bind(time(by.at))
+            .bind(word(&CertificateState::Pending))
+            .bind(der.clone())
+            .execute(&mut *deciding.tx)
+            .await;
+            match inserted {
+                Err(error) if is_taken(&error) => {
+                    let why = "the serial number or the certificate exists already; sign a new one";
+                    return Err(StoreError::refused(format!("certificate {serial}"), why).into());
+                }
+                other => other?,
+            };
+            let entry = entry_in(&mut deciding.tx, *pump).await?;
+            deciding.note(by, &Entry::done("certificate.issue", Some(*pump), format!("serial {serial}"))).await?;
+            deciding.commit().await?;
+            Ok(entry)
+        })
+        .await
     }
 
     /// A pump used this certificate: a pending one becomes the current one, the one before is superseded, and an
@@ -132,8 +266,32 @@ impl Store {
         fingerprint: &Digest,
         now: Time,
     ) -> Result<RegistryEntry, StoreError> {
-        let _ = (pump, fingerprint, now);
-        unbuilt()
+        let by = Decision { by: Actor::Pump(pump), reason: "first use of the certificate".to_owned(), at: now };
+        let entry = self.registry_entry(pump).await?;
+        if entry.current.as_ref() == Some(fingerprint) && entry.lifecycle != Lifecycle::Enrolled {
+            return Ok(entry);
+        }
+        self.step("noting the use of a certificate", async {
+            let mut deciding = self.decide().await?;
+            let entry = entry_in(&mut deciding.tx, pump).await?;
+            if !entry.admits(fingerprint) {
+                let why = "it is not the pump's newest certificate, or the pump may not link".to_owned();
+                return Err(StoreError::refused(format!("a certificate of pump {pump}"), why).into());
+            }
+            if entry.pending.as_ref() == Some(fingerprint) {
+                restate(&mut deciding, pump, CertificateState::Current, CertificateState::Superseded).await?;
+                restate(&mut deciding, pump, CertificateState::Pending, CertificateState::Current).await?;
+                deciding.note(&by, &Entry::done("certificate.use", Some(pump), fingerprint.short())).await?;
+            }
+            if entry.lifecycle == Lifecycle::Enrolled {
+                set_lifecycle(&mut deciding, pump, Lifecycle::InService, &by).await?;
+                deciding.note(&by, &Entry::done("pump.in-service", Some(pump), entry.serial.as_str())).await?;
+            }
+            let entry = entry_in(&mut deciding.tx, pump).await?;
+            deciding.commit().await?;
+            Ok(entry)
+        })
+        .await
     }
 
     /// Revokes every certificate of a pump that has not expired, with its audit record `certificate.revoke`.
@@ -146,8 +304,17 @@ impl Store {
         code: u8,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
-        let _ = (pump, code, by);
-        unbuilt()
+        self.step("revoking certificates", async {
+            let mut deciding = self.decide().await?;
+            entry_in(&mut deciding.tx, pump).await?;
+            let count = revoke_in(&mut deciding, pump, code, by).await?;
+            let entry = entry_in(&mut deciding.tx, pump).await?;
+            let subject = format!("{count} certificates, CRL reason {code}");
+            deciding.note(by, &Entry::done("certificate.revoke", Some(pump), subject)).await?;
+            deciding.commit().await?;
+            Ok(entry)
+        })
+        .await
     }
 
     /// A pump's certificates, newest first.
@@ -155,8 +322,12 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn certificates(&self, pump: PumpId) -> Result<Vec<CertificateRow>, StoreError> {
-        let _ = pump;
-        unbuilt()
+        self.step("reading a pump's certificates", async {
+            let sql = format!("{SELECT} WHERE pump = $1 ORDER BY issued DESC, serial");
+            let rows = query(sql).bind(pump.to_string()).fetch_all(&self.core.read).await?;
+            rows.iter().map(CertificateRow::read).collect()
+        })
+        .await
     }
 
     /// The certificate with this serial number, and its DER: for OCSP.
@@ -164,8 +335,12 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn certificate(&self, serial: &str) -> Result<Option<(CertificateRow, Vec<u8>)>, StoreError> {
-        let _ = serial;
-        unbuilt()
+        self.step("reading a certificate", async {
+            let sql = format!("{} WHERE serial = $1", SELECT.replace(" FROM", ", der FROM"));
+            let row = query(sql).bind(serial.to_owned()).fetch_optional(&self.core.read).await?;
+            row.map(|row| Ok((CertificateRow::read(&row)?, row.try_get("der")?))).transpose()
+        })
+        .await
     }
 
     /// Current certificates that end before this moment: for renewals that did not come.
@@ -173,8 +348,12 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn certificates_ending(&self, before: Time) -> Result<Vec<CertificateRow>, StoreError> {
-        let _ = before;
-        unbuilt()
+        self.step("reading certificates that end soon", async {
+            let sql = format!("{SELECT} WHERE state = 'current' AND not_after < $1 ORDER BY not_after, serial");
+            let rows = query(sql).bind(time(before)).fetch_all(&self.core.read).await?;
+            rows.iter().map(CertificateRow::read).collect()
+        })
+        .await
     }
 
     /// Everything for the revocation list at this moment.
@@ -182,8 +361,16 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn revoked(&self, now: Time) -> Result<Vec<RevokedRow>, StoreError> {
-        let _ = now;
-        unbuilt()
+        self.step("reading revoked certificates", async {
+            let sql = format!("{SELECT} WHERE state = 'revoked' AND not_after >= $1 ORDER BY revoked_at, serial");
+            let rows = query(sql).bind(time(now)).fetch_all(&self.core.read).await?;
+            let rows = rows.iter().map(CertificateRow::read).collect::<Result<Vec<_>, _>>()?;
+            Ok(rows
+                .into_iter()
+                .filter_map(|row| Some(RevokedRow { serial: row.serial, revocation: row.revocation? }))
+                .collect())
+        })
+        .await
     }
 
     /// The next CRL number, never given twice (RFC 5280 section 5.2.3).
@@ -191,7 +378,22 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn next_crl_number(&self) -> Result<u64, StoreError> {
-        unbuilt()
+        self.step("taking a CRL number", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT value FROM facts WHERE name = 'crl number'");
+            let row = row.fetch_optional(&mut *deciding.tx).await?;
+            let next = row.map_or(Ok(0), |row| parse::<u64>(&row, "value"))? + 1;
+            sqlx::query(
+                "INSERT INTO facts (name, value) VALUES ('crl number', $1) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(int(next).to_string())
+            .execute(&mut *deciding.tx)
+            .await?;
+            deciding.commit().await?;
+            Ok(next)
+        })
+        .await
     }
 
     /// What the guard of the handshake must know of every pump.
@@ -199,7 +401,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn registry(&self) -> Result<Vec<RegistryEntry>, StoreError> {
-        unbuilt()
+        self.step("reading the registry", async {
+            let rows = sqlx::query(REGISTRY).fetch_all(&self.core.read).await?;
+            rows.iter().map(RegistryEntry::read).collect()
+        })
+        .await
     }
 
     /// The same for one pump.
@@ -207,7 +413,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn registry_entry(&self, pump: PumpId) -> Result<RegistryEntry, StoreError> {
-        let _ = pump;
-        unbuilt()
+        self.step("reading the registry", async {
+            let row = query(format!("{REGISTRY} WHERE id = $1")).bind(pump.to_string());
+            let row = row.fetch_optional(&self.core.read).await?;
+            RegistryEntry::read(&row.ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?)
+        })
+        .await
     }
 }

@@ -5,8 +5,15 @@
 
 use wardline_model::{PumpId, Span, Time};
 
-use crate::error::unbuilt;
-use crate::{Decision, Store, StoreError};
+use crate::row::{maybe_moment, moment, parse, sha256, text, time};
+use crate::{Actor, Decision, Entry, Store, StoreError};
+
+/// Crockford's base 32: no letter that can be read as a digit.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Twenty characters of five bits are 100 bits, far beyond guessing over a network.
+const LENGTH: usize = 20;
+/// The longest text that is looked at as a code: the code, its hyphens, and some blanks.
+const LONGEST_INPUT: usize = 64;
 
 /// A code that was just made. This is the only time that it can be read.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,23 +45,98 @@ pub struct CodeRow {
     pub used: Option<Time>,
 }
 
+/// What people may type for a code: blanks and hyphens are skipped, and letters that look like digits are digits.
+fn normalise(code: &str) -> Option<String> {
+    if code.len() > LONGEST_INPUT {
+        return None;
+    }
+    let plain: String = code
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    (plain.len() == LENGTH && plain.bytes().all(|c| ALPHABET.contains(&c))).then_some(plain)
+}
+
+fn hash(plain: &str) -> String {
+    sha256(&[b"wardline enrolment code 1\n", plain.as_bytes()]).to_string()
+}
+
 impl Store {
-    /// Makes a code for a pump; an older unused one of the same pump stops working.
+    /// Makes a code for a pump, with the audit record `enrolment-code.create`; an older unused one of the same pump stops
+    /// working.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn new_enrolment_code(&self, pump: PumpId, lives: Span, by: &Decision) -> Result<NewCode, StoreError> {
-        let _ = (pump, lives, by);
-        unbuilt()
+        let mut bytes = [0; LENGTH];
+        crate::keys::random(&mut bytes);
+        let plain: String = bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect();
+        let groups: Vec<&str> = [0, 5, 10, 15].map(|at| &plain[at..at + 5]).into();
+        let mut id = [0; 4];
+        crate::keys::random(&mut id);
+        let id: String = id.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect();
+        let expires = by.at + lives;
+        let code = NewCode { id: id.clone(), code: groups.join("-"), pump, expires };
+        self.step("making an enrolment code", async {
+            let mut deciding = self.decide().await?;
+            crate::certificates::entry_in(&mut deciding.tx, pump).await?;
+            sqlx::query("DELETE FROM enrolment_codes WHERE (pump = $1 AND used IS NULL) OR id = $2")
+                .bind(pump.to_string())
+                .bind(id.clone())
+                .execute(&mut *deciding.tx)
+                .await?;
+            sqlx::query(
+                "INSERT INTO enrolment_codes (id, hash, pump, created, created_by, expires) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(id.clone())
+            .bind(hash(&plain))
+            .bind(pump.to_string())
+            .bind(time(by.at))
+            .bind(by.by.to_string())
+            .bind(time(expires))
+            .execute(&mut *deciding.tx)
+            .await?;
+            deciding.note(by, &Entry::done("enrolment-code.create", Some(pump), format!("code {id}"))).await?;
+            deciding.commit().await?;
+            Ok(code)
+        })
+        .await
     }
 
-    /// Uses a code up. `None` when it is unknown, expired or used already; the caller records the refusal.
+    /// Uses a code up, with the audit record `enrolment-code.use`. `None` when it is unknown, expired or used already; the
+    /// caller records the refusal.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn spend_enrolment_code(&self, code: &str, now: Time) -> Result<Option<PumpId>, StoreError> {
-        let _ = (code, now);
-        unbuilt()
+        let Some(plain) = normalise(code) else { return Ok(None) };
+        self.step("using an enrolment code", async {
+            let mut deciding = self.decide().await?;
+            let row =
+                sqlx::query("SELECT id, pump FROM enrolment_codes WHERE hash = $1 AND used IS NULL AND expires > $2")
+                    .bind(hash(&plain))
+                    .bind(time(now))
+                    .fetch_optional(&mut *deciding.tx)
+                    .await?;
+            let Some(row) = row else { return Ok(None) };
+            let (id, pump) = (text(&row, "id")?, parse(&row, "pump")?);
+            sqlx::query("UPDATE enrolment_codes SET used = $1 WHERE id = $2")
+                .bind(time(now))
+                .bind(id.clone())
+                .execute(&mut *deciding.tx)
+                .await?;
+            let by = Decision { by: Actor::Pump(pump), reason: "enrolled with a one-time code".to_owned(), at: now };
+            deciding.note(&by, &Entry::done("enrolment-code.use", Some(pump), format!("code {id}"))).await?;
+            deciding.commit().await?;
+            Ok(Some(pump))
+        })
+        .await
     }
 
     /// Codes that work at this moment or were used in the last day, newest first.
@@ -62,7 +144,28 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn enrolment_codes(&self, now: Time) -> Result<Vec<CodeRow>, StoreError> {
-        let _ = now;
-        unbuilt()
+        self.step("listing enrolment codes", async {
+            let rows = sqlx::query(
+                "SELECT id, pump, created, created_by, expires, used FROM enrolment_codes \
+                 WHERE (used IS NULL AND expires > $1) OR used > $2 ORDER BY created DESC, id",
+            )
+            .bind(time(now))
+            .bind(time(now - Span::from_days(1)))
+            .fetch_all(&self.core.read)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    Ok(CodeRow {
+                        id: text(row, "id")?,
+                        pump: parse(row, "pump")?,
+                        created: moment(row, "created")?,
+                        created_by: text(row, "created_by")?,
+                        expires: moment(row, "expires")?,
+                        used: maybe_moment(row, "used")?,
+                    })
+                })
+                .collect()
+        })
+        .await
     }
 }

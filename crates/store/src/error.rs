@@ -3,7 +3,7 @@
 use wardline_model::{Generation, Lifecycle, PumpId};
 
 /// Why the store did not do what was asked. Nothing of a refused or failed call is kept.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     // --- the operator must act ---
@@ -133,13 +133,13 @@ pub enum StoreError {
         what: String,
     },
     /// Any other failure of the engine.
-    #[error("the database failed while {doing}")]
+    #[error("the database failed while {doing}: {source}")]
     Engine {
         /// What was being done.
         doing: String,
         /// What the engine said.
         #[source]
-        source: sqlx::Error,
+        source: std::sync::Arc<sqlx::Error>,
     },
 }
 
@@ -149,7 +149,6 @@ impl StoreError {
         Self::Value { what: what.into() }
     }
 
-    #[allow(dead_code, reason = "bodies follow")]
     /// Something that does not exist.
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
@@ -159,9 +158,4 @@ impl StoreError {
     pub(crate) fn refused(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Refused { what: what.into(), why: why.into() }
     }
-}
-
-/// Stands in for a body that has not landed yet.
-pub(crate) fn unbuilt<T>() -> Result<T, StoreError> {
-    Err(StoreError::refused("this call", "its body has not landed yet"))
 }

@@ -1,9 +1,15 @@
 //! What the hub wants of each pump, signed. Generations only grow.
 
+use sqlx::Row as _;
 use wardline_model::{Generation, PumpId, Time};
 
-use crate::error::unbuilt;
+use crate::row::{int, moment, number, parse, pieces, placeholders, query, time};
 use crate::{Decision, Entry, Store, StoreError};
+
+/// How many goals one statement writes.
+const LARGEST_STATEMENT: usize = 256;
+/// The largest signed goal: five slots are below 2 KiB.
+const LARGEST_GOAL: usize = 16 * 1024;
 
 /// A goal that was just signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +39,46 @@ impl Store {
     /// Saves goals, all or none, with one audit record in the same transaction.
     ///
     /// # Errors
-    /// [`StoreError::StaleGoal`] when another planner was faster, [`StoreError::NotFound`].
+    /// [`StoreError::StaleGoal`] when another planner was faster, [`StoreError::NotFound`] for an unknown pump.
     pub async fn save_goals(&self, goals: &[NewGoal], by: &Decision, entry: &Entry) -> Result<(), StoreError> {
-        let _ = (goals, by, entry);
-        unbuilt()
+        if let Some(large) = goals.iter().find(|goal| goal.signed.len() > LARGEST_GOAL) {
+            return Err(StoreError::refused(format!("the goal of pump {}", large.pump), "it is larger than 16 KiB"));
+        }
+        self.step("saving goals", async {
+            let mut deciding = self.decide().await?;
+            for piece in pieces(goals, LARGEST_STATEMENT) {
+                let list = placeholders(1, piece.len());
+                let mut stored = query(format!(
+                    "SELECT p.id, g.generation FROM pumps p LEFT JOIN goals g ON g.pump = p.id WHERE p.id IN {list}"
+                ));
+                let mut save = query(format!(
+                    "INSERT INTO goals (pump, generation, signed, decided) VALUES {} ON CONFLICT (pump) DO UPDATE SET \
+                     generation = excluded.generation, signed = excluded.signed, decided = excluded.decided",
+                    placeholders(piece.len(), 4)
+                ));
+                for goal in piece {
+                    let id = goal.pump.to_string();
+                    stored = stored.bind(id.clone());
+                    save = save.bind(id).bind(int(goal.generation.0)).bind(goal.signed.clone()).bind(time(by.at));
+                }
+                let mut known = std::collections::BTreeMap::new();
+                for row in stored.fetch_all(&mut *deciding.tx).await? {
+                    let generation: Option<i64> = row.try_get("generation")?;
+                    known.insert(parse::<PumpId>(&row, "id")?, generation.unwrap_or(0));
+                }
+                for NewGoal { pump, generation, .. } in piece {
+                    let stored = *known.get(pump).ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?;
+                    if int(generation.0) <= stored {
+                        let stored = Generation(stored.unsigned_abs());
+                        return Err(StoreError::StaleGoal { pump: *pump, offered: *generation, stored }.into());
+                    }
+                }
+                save.execute(&mut *deciding.tx).await?;
+            }
+            deciding.note(by, entry).await?;
+            deciding.commit().await
+        })
+        .await
     }
 
     /// The newest goal of a pump.
@@ -44,7 +86,21 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn goal(&self, pump: PumpId) -> Result<Option<GoalRow>, StoreError> {
-        let _ = pump;
-        unbuilt()
+        self.step("reading a goal", async {
+            let row = sqlx::query("SELECT generation, signed, decided FROM goals WHERE pump = $1")
+                .bind(pump.to_string())
+                .fetch_optional(&self.core.read)
+                .await?;
+            row.map(|row| {
+                Ok(GoalRow {
+                    pump,
+                    generation: Generation(number(&row, "generation")?),
+                    signed: row.try_get("signed")?,
+                    decided: moment(&row, "decided")?,
+                })
+            })
+            .transpose()
+        })
+        .await
     }
 }

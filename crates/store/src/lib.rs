@@ -29,13 +29,17 @@ mod error;
 mod events;
 mod goals;
 mod keys;
+mod migrate;
 mod page;
 mod pumps;
 mod repo;
 mod reports;
 mod rollouts;
+mod rotate;
+mod row;
 mod sightings;
 mod store;
+mod writer;
 
 pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
 pub use audit::{Actor, AuditFault, AuditQuery, AuditRecord, AuditVerdict, Checkpoint, Decision, Entry, Verdict};

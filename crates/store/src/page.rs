@@ -24,7 +24,6 @@ impl PageRequest {
         i64::from(self.page_size.clamp(1, LARGEST_PAGE))
     }
 
-    #[allow(dead_code, reason = "bodies follow")]
     /// The number of rows to skip.
     pub(crate) fn offset(self) -> i64 {
         i64::from(self.page) * self.limit()

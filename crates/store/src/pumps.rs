@@ -1,14 +1,32 @@
 //! The registry of pumps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use sqlx::query::Query;
 use wardline_model::{
     AssetTag, CareArea, Generation, HoldSupport, Lifecycle, Model, PumpId, Report, Serial, Time, Wait,
 };
 
-use crate::certificates::CertificateRow;
-use crate::error::unbuilt;
-use crate::{Decision, Page, PageRequest, RegistryEntry, Store, StoreError};
+use crate::certificates::{CertificateRow, CertificateState, entry_in, revoke_in};
+use crate::engine::is_taken;
+use crate::row::{
+    from_word, maybe_moment, maybe_parse, moment, number, parse, pieces, placeholders, query, text, time, word,
+};
+use crate::store::{Deciding, Trouble};
+use crate::{Decision, Entry, Page, PageRequest, RegistryEntry, Store, StoreError};
+
+/// The most pumps of one list: a large health system's fleet ten times over.
+const LARGEST_LIST: usize = 200_000;
+/// The most words of a search.
+const MOST_WORDS: usize = 8;
+/// How many rows one statement inserts.
+const LARGEST_STATEMENT: usize = 256;
+/// CRL reason `cessationOfOperation` (RFC 5280 section 5.3.1), for a pump that is retired.
+const CESSATION: u8 = 5;
+/// CRL reason `keyCompromise`, for a pump that is lost: whoever has it may have its key.
+const KEY_COMPROMISE: u8 = 1;
 
 /// A line of the hospital's list of pumps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,14 +181,173 @@ pub struct LifecycleChange {
     pub to: Lifecycle,
 }
 
+/// Every column of a [`PumpRow`], from the tables that hold them.
+const SELECT: &str = "SELECT p.id, p.model, p.serial, p.asset_tag, p.care_area, p.lifecycle, p.lifecycle_by, \
+    p.lifecycle_reason, p.lifecycle_since, p.last_seen, p.last_place, p.linked_since, p.link_node, p.clock_offset_ms, \
+    p.hold, r.report, r.received, g.generation, g.signed, c.serial AS c_serial, c.fingerprint, c.not_before, c.not_after, \
+    c.issued FROM pumps p LEFT JOIN reports r ON r.pump = p.id LEFT JOIN goals g ON g.pump = p.id \
+    LEFT JOIN certificates c ON c.pump = p.id AND c.state = 'current'";
+
+impl PumpRow {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        let id = parse(row, "id")?;
+        let report: Option<String> = row.try_get("report")?;
+        let report = report.map(|json| serde_json::from_str(&json)).transpose();
+        let certificate = match row.try_get::<Option<String>, _>("c_serial")? {
+            None => None,
+            Some(serial) => Some(CertificateRow {
+                serial,
+                fingerprint: parse(row, "fingerprint")?,
+                pump: id,
+                not_before: moment(row, "not_before")?,
+                not_after: moment(row, "not_after")?,
+                issued: moment(row, "issued")?,
+                state: CertificateState::Current,
+                revocation: None,
+            }),
+        };
+        let generation: Option<i64> = row.try_get("generation")?;
+        Ok(Self {
+            id,
+            model: parse(row, "model")?,
+            serial: parse(row, "serial")?,
+            asset_tag: parse(row, "asset_tag")?,
+            care_area: parse(row, "care_area")?,
+            standing: Standing {
+                lifecycle: parse(row, "lifecycle")?,
+                by: text(row, "lifecycle_by")?,
+                reason: text(row, "lifecycle_reason")?,
+                since: moment(row, "lifecycle_since")?,
+            },
+            last_seen: maybe_moment(row, "last_seen")?,
+            last_place: maybe_parse(row, "last_place")?,
+            linked_since: maybe_moment(row, "linked_since")?,
+            link_node: maybe_parse(row, "link_node")?,
+            clock_offset_ms: row.try_get("clock_offset_ms")?,
+            hold: from_word(&text(row, "hold")?, "pumps.hold")?,
+            report: report.map_err(|_| StoreError::value(format!("reports.report of pump {id}")))?,
+            report_received: maybe_moment(row, "received")?,
+            goal_generation: Generation(generation.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
+            goal: row.try_get("signed")?,
+            certificate,
+        })
+    }
+}
+
+/// What a search looks into: everything that people call a pump by, in lower case.
+fn search_text(id: &str, pump: &ExpectedPump) -> String {
+    let ExpectedPump { model, serial, asset_tag, care_area } = pump;
+    format!("{asset_tag} {serial} {model} {care_area} {id}").to_lowercase()
+}
+
+/// A text for `LIKE`, in which only our own percent signs match anything.
+fn like(word: &str) -> String {
+    let escaped = word.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+/// Conditions with their values.
+#[derive(Default)]
+struct Conditions {
+    texts: Vec<String>,
+    values: Vec<String>,
+}
+
+impl Conditions {
+    fn of(q: &PumpQuery) -> Self {
+        let mut all = Self::default();
+        for word in q.search.as_deref().unwrap_or("").split_whitespace().take(MOST_WORDS) {
+            all.add("(p.search LIKE ? ESCAPE '\\' OR p.last_place LIKE ? ESCAPE '\\')", like(word));
+        }
+        if let Some(lifecycle) = q.lifecycle {
+            all.add("p.lifecycle = ?", lifecycle.as_str().to_owned());
+        }
+        if let Some(care_area) = &q.care_area {
+            all.add("p.care_area = ?", care_area.as_str().to_owned());
+        }
+        if let Some(model) = &q.model {
+            all.add("p.model = ?", model.as_str().to_owned());
+        }
+        if let Some(wait) = q.wait {
+            all.add("p.waits LIKE ?", format!("% {} %", word(&wait)));
+        }
+        match q.link {
+            Some(LinkFilter::Linked) => all.texts.push("p.linked_since IS NOT NULL".to_owned()),
+            Some(LinkFilter::Apart) => all.texts.push("p.linked_since IS NULL".to_owned()),
+            None => {}
+        }
+        all
+    }
+
+    fn add(&mut self, text: &str, value: String) {
+        self.values.push(value);
+        self.texts.push(text.replace('?', &format!("${}", self.values.len())));
+    }
+
+    fn text(&self) -> String {
+        if self.texts.is_empty() { String::new() } else { format!(" WHERE {}", self.texts.join(" AND ")) }
+    }
+
+    fn bind(
+        &self,
+        mut query: Query<'static, sqlx::Any, sqlx::any::AnyArguments>,
+    ) -> Query<'static, sqlx::Any, sqlx::any::AnyArguments> {
+        for value in &self.values {
+            query = query.bind(value.clone());
+        }
+        query
+    }
+}
+
+/// The sorting clause. Every column is ours; ties go by id, so that pages never overlap.
+fn order(sort: PumpSort, order: SortOrder) -> String {
+    let columns: &[&str] = match sort {
+        PumpSort::AssetTag => &["p.asset_tag"],
+        PumpSort::CareArea => &["p.care_area", "p.asset_tag"],
+        PumpSort::Model => &["p.model", "p.serial"],
+        PumpSort::Lifecycle => &["p.lifecycle", "p.asset_tag"],
+        PumpSort::LastSeen => &["p.last_seen", "p.id"],
+        PumpSort::WaitingSince => &["p.waiting_since", "p.id"],
+    };
+    let way = match order {
+        SortOrder::Ascending => "ASC",
+        SortOrder::Descending => "DESC",
+    };
+    // What is not known stands at the end, whichever way. The plain columns are never unknown, and an index serves them.
+    let unknown = match sort {
+        PumpSort::LastSeen | PumpSort::WaitingSince => " NULLS LAST",
+        PumpSort::AssetTag | PumpSort::CareArea | PumpSort::Model | PumpSort::Lifecycle => "",
+    };
+    let columns: Vec<String> = columns.iter().map(|column| format!("{column} {way}{unknown}")).collect();
+    columns.join(", ")
+}
+
 impl Store {
-    /// Puts pumps on the list of expected ones, all or none.
+    /// Puts pumps on the list of expected ones, all or none, with one audit record.
     ///
     /// # Errors
     /// [`StoreError::Taken`] names every row whose serial or asset tag exists already or occurs twice.
     pub async fn expect_pumps(&self, pumps: &[ExpectedPump], by: &Decision) -> Result<Vec<PumpId>, StoreError> {
-        let _ = (pumps, by);
-        unbuilt()
+        if pumps.len() > LARGEST_LIST {
+            let why = format!("it has {} pumps, and {LARGEST_LIST} is the most", pumps.len());
+            return Err(StoreError::refused("the list of pumps", why));
+        }
+        self.step("putting pumps on the list", async {
+            let mut deciding = self.decide().await?;
+            let taken = taken(&mut deciding, pumps).await?;
+            if !taken.is_empty() {
+                return Err(StoreError::Taken { rows: taken }.into());
+            }
+            let ids = insert_pumps(&mut deciding, pumps, by).await?;
+            let (pump, subject) = match (pumps, &ids[..]) {
+                ([one], [id]) => (Some(*id), one.asset_tag.to_string()),
+                _ => (None, format!("{} pumps", pumps.len())),
+            };
+            deciding.note(by, &Entry::done("pump.expect", pump, subject)).await?;
+            deciding.commit().await?;
+            Ok(ids)
+        })
+        .await
     }
 
     /// The pump with this id.
@@ -178,8 +355,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn pump(&self, id: PumpId) -> Result<Option<PumpRow>, StoreError> {
-        let _ = id;
-        unbuilt()
+        self.one_pump("p.id = $1", vec![id.to_string()]).await
     }
 
     /// The pump of this model with this serial number.
@@ -187,8 +363,19 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn pump_by_serial(&self, model: &Model, serial: &Serial) -> Result<Option<PumpRow>, StoreError> {
-        let _ = (model, serial);
-        unbuilt()
+        self.one_pump("p.model = $1 AND p.serial = $2", vec![model.to_string(), serial.to_string()]).await
+    }
+
+    /// Pumps of any model with this serial number: a birth certificate does not always name its model.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn pumps_with_serial(&self, serial: &Serial) -> Result<Vec<PumpRow>, StoreError> {
+        self.step("reading pumps by serial number", async {
+            let rows = query(format!("{SELECT} WHERE p.serial = $1 ORDER BY p.id")).bind(serial.to_string());
+            rows.fetch_all(&self.core.read).await?.iter().map(PumpRow::read).collect()
+        })
+        .await
     }
 
     /// The pump with this asset tag.
@@ -196,17 +383,43 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn pump_by_asset_tag(&self, tag: &AssetTag) -> Result<Option<PumpRow>, StoreError> {
-        let _ = tag;
-        unbuilt()
+        self.one_pump("p.asset_tag = $1", vec![tag.to_string()]).await
+    }
+
+    async fn one_pump(&self, condition: &str, values: Vec<String>) -> Result<Option<PumpRow>, StoreError> {
+        self.step("reading a pump", async {
+            let mut statement = query(format!("{SELECT} WHERE {condition}"));
+            for value in values {
+                statement = statement.bind(value);
+            }
+            statement.fetch_optional(&self.core.read).await?.as_ref().map(PumpRow::read).transpose()
+        })
+        .await
     }
 
     /// A page of pumps.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn pumps(&self, query: &PumpQuery) -> Result<Page<PumpRow>, StoreError> {
-        let _ = query;
-        unbuilt()
+    pub async fn pumps(&self, q: &PumpQuery) -> Result<Page<PumpRow>, StoreError> {
+        let conditions = Conditions::of(q);
+        let (condition, order) = (conditions.text(), order(q.sort, q.order));
+        self.step("reading a page of pumps", async {
+            let count = query(format!("SELECT COUNT(*) AS total FROM pumps p{condition}"));
+            let total = number(&conditions.bind(count).fetch_one(&self.core.read).await?, "total")?;
+            let next = conditions.values.len() + 1;
+            // The page is found in the slim table first; only its rows fetch report, goal and certificate.
+            let rows = query(format!(
+                "{SELECT} WHERE p.id IN (SELECT p.id FROM pumps p{condition} ORDER BY {order} LIMIT ${next} OFFSET ${}) \
+                 ORDER BY {order}",
+                next + 1
+            ));
+            let rows = conditions.bind(rows).bind(q.page.limit()).bind(q.page.offset());
+            let rows = rows.fetch_all(&self.core.read).await?;
+            let rows = rows.iter().map(PumpRow::read).collect::<Result<_, _>>()?;
+            Ok(Page { rows, total, request: q.page })
+        })
+        .await
     }
 
     /// Every pump, by id: for the planner and for exports.
@@ -214,7 +427,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn all_pumps(&self) -> Result<Vec<PumpRow>, StoreError> {
-        unbuilt()
+        self.step("reading the fleet", async {
+            let rows = query(format!("{SELECT} ORDER BY p.id")).fetch_all(&self.core.read).await?;
+            rows.iter().map(PumpRow::read).collect()
+        })
+        .await
     }
 
     /// How many pumps there are of what.
@@ -222,7 +439,26 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn fleet_counts(&self) -> Result<FleetCounts, StoreError> {
-        unbuilt()
+        self.step("counting the fleet", async {
+            let sql = "SELECT lifecycle, care_area, model, waits, COUNT(*) AS pumps, COUNT(linked_since) AS linked \
+                       FROM pumps GROUP BY lifecycle, care_area, model, waits";
+            let rows = sqlx::query(sql).fetch_all(&self.core.read).await?;
+            let mut counts = FleetCounts::default();
+            counts.by_lifecycle.extend(Lifecycle::ALL.map(|lifecycle| (lifecycle, 0)));
+            for row in &rows {
+                let pumps = number(row, "pumps")?;
+                counts.total += pumps;
+                counts.linked += number(row, "linked")?;
+                *counts.by_lifecycle.entry(parse(row, "lifecycle")?).or_default() += pumps;
+                *counts.by_care_area.entry(parse(row, "care_area")?).or_default() += pumps;
+                *counts.by_model.entry(parse(row, "model")?).or_default() += pumps;
+                for wait in text(row, "waits")?.split_whitespace() {
+                    *counts.by_wait.entry(from_word(wait, "pumps.waits")?).or_default() += pumps;
+                }
+            }
+            Ok(counts)
+        })
+        .await
     }
 
     /// Moves a pump in its life, with the audit record `pump.<state>` in the same transaction. Returns what the guard of
@@ -232,11 +468,36 @@ impl Store {
     /// [`StoreError::Moved`] when the pump is not where the decision believed it to be (recorded as a refusal),
     /// [`StoreError::NotFound`].
     pub async fn decide_lifecycle(&self, change: LifecycleChange, by: &Decision) -> Result<RegistryEntry, StoreError> {
-        let _ = (change, by);
-        unbuilt()
+        let LifecycleChange { pump, from, to } = change;
+        let action = format!("pump.{to}");
+        self.step("moving a pump in its life", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT lifecycle, asset_tag FROM pumps WHERE id = $1")
+                .bind(pump.to_string())
+                .fetch_optional(&mut *deciding.tx)
+                .await?
+                .ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?;
+            let (is, tag): (Lifecycle, String) = (parse(&row, "lifecycle")?, text(&row, "asset_tag")?);
+            if is != from {
+                deciding.note(by, &Entry::refused(&action, Some(pump), format!("{tag} is {is}, not {from}"))).await?;
+                deciding.commit().await?;
+                return Err(StoreError::Moved { pump, expected: from, is }.into());
+            }
+            set_lifecycle(&mut deciding, pump, to, by).await?;
+            match to {
+                Lifecycle::Lost => revoke_in(&mut deciding, pump, KEY_COMPROMISE, by).await?,
+                Lifecycle::Retired => revoke_in(&mut deciding, pump, CESSATION, by).await?,
+                Lifecycle::Expected | Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
+            };
+            let entry = entry_in(&mut deciding.tx, pump).await?;
+            deciding.note(by, &Entry::done(&action, Some(pump), tag)).await?;
+            deciding.commit().await?;
+            Ok(entry)
+        })
+        .await
     }
 
-    /// Gives a pump another place or inventory number.
+    /// Gives a pump another place or inventory number, with the audit record `pump.edit`.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the tag is another pump's, [`StoreError::NotFound`].
@@ -247,8 +508,36 @@ impl Store {
         care_area: &CareArea,
         by: &Decision,
     ) -> Result<(), StoreError> {
-        let _ = (id, asset_tag, care_area, by);
-        unbuilt()
+        self.step("editing a pump", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT model, serial FROM pumps WHERE id = $1")
+                .bind(id.to_string())
+                .fetch_optional(&mut *deciding.tx)
+                .await?
+                .ok_or_else(|| StoreError::not_found(format!("pump {id}")))?;
+            let pump = ExpectedPump {
+                model: parse(&row, "model")?,
+                serial: parse(&row, "serial")?,
+                asset_tag: asset_tag.clone(),
+                care_area: care_area.clone(),
+            };
+            sqlx::query("UPDATE pumps SET asset_tag = $1, care_area = $2, search = $3 WHERE id = $4")
+                .bind(asset_tag.to_string())
+                .bind(care_area.to_string())
+                .bind(search_text(&id.to_string(), &pump))
+                .bind(id.to_string())
+                .execute(&mut *deciding.tx)
+                .await
+                .map_err(|error| match is_taken(&error) {
+                    true => {
+                        StoreError::Taken { rows: vec![(0, format!("asset tag {asset_tag} is another pump's"))] }.into()
+                    }
+                    false => Trouble::from(error),
+                })?;
+            deciding.note(by, &Entry::done("pump.edit", Some(id), format!("{asset_tag}, {care_area}"))).await?;
+            deciding.commit().await
+        })
+        .await
     }
 
     /// A pump's live link came up at this hub process, from this network address.
@@ -256,8 +545,19 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn link_up(&self, id: PumpId, node: &str, place: &str, now: Time) -> Result<(), StoreError> {
-        let _ = (id, node, place, now);
-        unbuilt()
+        self.step("noting a link", async {
+            sqlx::query(
+                "UPDATE pumps SET linked_since = $1, last_seen = $1, link_node = $2, last_place = $3 WHERE id = $4",
+            )
+            .bind(time(now))
+            .bind(node.to_owned())
+            .bind(place.chars().take(64).collect::<String>())
+            .bind(id.to_string())
+            .execute(&self.core.write)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// A pump's live link at this hub process ended. Does nothing when another process holds a newer one.
@@ -265,8 +565,18 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn link_down(&self, id: PumpId, node: &str, now: Time) -> Result<(), StoreError> {
-        let _ = (id, node, now);
-        unbuilt()
+        self.step("noting the end of a link", async {
+            sqlx::query(
+                "UPDATE pumps SET linked_since = NULL, link_node = NULL, last_seen = $1 WHERE id = $2 AND link_node = $3",
+            )
+            .bind(time(now))
+            .bind(id.to_string())
+            .bind(node.to_owned())
+            .execute(&self.core.write)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// This hub process starts: whatever links it held are gone.
@@ -274,8 +584,14 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn links_lost(&self, node: &str) -> Result<(), StoreError> {
-        let _ = node;
-        unbuilt()
+        self.step("forgetting links of an earlier run", async {
+            sqlx::query("UPDATE pumps SET linked_since = NULL, link_node = NULL WHERE link_node = $1")
+                .bind(node.to_owned())
+                .execute(&self.core.write)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Notes that pumps were heard of, and how their clocks stand, in one transaction.
@@ -283,7 +599,98 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn pumps_seen(&self, seen: &[(PumpId, Time, Option<i64>)]) -> Result<(), StoreError> {
-        let _ = seen;
-        unbuilt()
+        let mut seen = seen.to_vec();
+        // In the order of the ids, as the writer does, so that two hubs never wait for each other in a circle.
+        seen.sort_unstable();
+        self.step("noting who was heard of", async {
+            let mut tx = self.core.begin().await?;
+            for (id, at, offset) in &seen {
+                sqlx::query(
+                    "UPDATE pumps SET last_seen = $1, clock_offset_ms = COALESCE($2, clock_offset_ms) WHERE id = $3",
+                )
+                .bind(time(*at))
+                .bind(*offset)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
     }
+}
+
+/// Which rows of a list cannot be kept, and why.
+async fn taken(deciding: &mut Deciding, pumps: &[ExpectedPump]) -> Result<Vec<(usize, String)>, Trouble> {
+    let mut tags = BTreeSet::new();
+    let mut serials = BTreeSet::new();
+    let rows = sqlx::query("SELECT model, serial, asset_tag FROM pumps").fetch_all(&mut *deciding.tx).await?;
+    for row in &rows {
+        tags.insert(text(row, "asset_tag")?);
+        serials.insert((text(row, "model")?, text(row, "serial")?));
+    }
+    let mut taken = Vec::new();
+    for (index, pump) in pumps.iter().enumerate() {
+        let ExpectedPump { model, serial, asset_tag, .. } = pump;
+        if !serials.insert((model.to_string(), serial.to_string())) {
+            taken.push((index, format!("serial {serial} of model {model} is on the list already")));
+        }
+        if !tags.insert(asset_tag.to_string()) {
+            taken.push((index, format!("asset tag {asset_tag} is on the list already")));
+        }
+    }
+    Ok(taken)
+}
+
+async fn insert_pumps(deciding: &mut Deciding, pumps: &[ExpectedPump], by: &Decision) -> Result<Vec<PumpId>, Trouble> {
+    let mut ids = Vec::with_capacity(pumps.len());
+    let reason: String = by.reason.chars().take(500).collect();
+    for piece in pieces(pumps, LARGEST_STATEMENT) {
+        let mut statement = query(format!(
+            "INSERT INTO pumps (id, model, serial, asset_tag, care_area, lifecycle, lifecycle_by, lifecycle_reason, \
+             lifecycle_since, hold, waits, search) VALUES {}",
+            placeholders(piece.len(), 12)
+        ));
+        for pump in piece {
+            let mut bytes = [0; 16];
+            crate::keys::random(&mut bytes);
+            let id = PumpId::from_random(bytes);
+            ids.push(id);
+            statement = statement
+                .bind(id.to_string())
+                .bind(pump.model.to_string())
+                .bind(pump.serial.to_string())
+                .bind(pump.asset_tag.to_string())
+                .bind(pump.care_area.to_string())
+                .bind(Lifecycle::Expected.as_str())
+                .bind(by.by.to_string())
+                .bind(reason.clone())
+                .bind(time(by.at))
+                .bind(word(&HoldSupport::Unknown))
+                .bind("")
+                .bind(search_text(&id.to_string(), pump));
+        }
+        statement.execute(&mut *deciding.tx).await?;
+    }
+    Ok(ids)
+}
+
+/// Writes a pump's state. The caller has decided that it may be.
+pub(crate) async fn set_lifecycle(
+    deciding: &mut Deciding,
+    pump: PumpId,
+    to: Lifecycle,
+    by: &Decision,
+) -> Result<(), Trouble> {
+    sqlx::query(
+        "UPDATE pumps SET lifecycle = $1, lifecycle_by = $2, lifecycle_reason = $3, lifecycle_since = $4 WHERE id = $5",
+    )
+    .bind(to.as_str())
+    .bind(by.by.to_string())
+    .bind(by.reason.chars().take(500).collect::<String>())
+    .bind(time(by.at))
+    .bind(pump.to_string())
+    .execute(&mut *deciding.tx)
+    .await?;
+    Ok(())
 }

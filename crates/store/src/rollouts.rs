@@ -1,12 +1,20 @@
 //! Rollouts as people ordered them, and samples of how far they came.
 
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 use wardline_model::{Kind, Time, Version};
 
-use crate::error::unbuilt;
-use crate::{Decision, Store, StoreError};
+use crate::repo::ReleaseState;
+use crate::row::{from_word, int, moment, number, parse, query, text, time, word};
+use crate::store::{Deciding, Trouble};
+use crate::{Decision, Entry, Store, StoreError};
+
+/// The largest rules: a ring for each of a thousand care areas.
+const LARGEST_RULES: usize = 256 * 1024;
 
 /// Where a rollout is. The planner recomputes everything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RolloutState {
     /// The planner gives pumps their turn.
     Running,
@@ -65,15 +73,122 @@ pub struct AdoptionSample {
     pub wanted: u64,
 }
 
+impl RolloutState {
+    /// Whether a rollout in this state may still move.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Halted)
+    }
+}
+
+/// Every column of a [`RolloutRow`].
+const SELECT: &str = "SELECT id, kind, version, rules, state, state_reason, state_since, state_by, started, started_by \
+                      FROM rollouts";
+
+impl RolloutRow {
+    fn read(row: &AnyRow) -> Result<Self, Trouble> {
+        Ok(Self {
+            id: number(row, "id")?,
+            rollout: NewRollout {
+                kind: parse(row, "kind")?,
+                version: Version(number(row, "version")?),
+                rules: text(row, "rules")?,
+            },
+            state: from_word(&text(row, "state")?, "rollouts.state")?,
+            state_reason: text(row, "state_reason")?,
+            state_since: moment(row, "state_since")?,
+            state_by: text(row, "state_by")?,
+            started: moment(row, "started")?,
+            started_by: text(row, "started_by")?,
+        })
+    }
+
+    async fn in_transaction(deciding: &mut Deciding, id: u64) -> Result<Self, Trouble> {
+        let row = query(format!("{SELECT} WHERE id = $1")).bind(int(id)).fetch_optional(&mut *deciding.tx).await?;
+        Self::read(&row.ok_or_else(|| StoreError::not_found(format!("rollout {id}")))?)
+    }
+}
+
+async fn set_state(deciding: &mut Deciding, id: u64, to: RolloutState, by: &Decision) -> Result<(), Trouble> {
+    sqlx::query("UPDATE rollouts SET state = $1, state_reason = $2, state_since = $3, state_by = $4 WHERE id = $5")
+        .bind(word(&to))
+        .bind(by.reason.chars().take(500).collect::<String>())
+        .bind(time(by.at))
+        .bind(by.by.to_string())
+        .bind(int(id))
+        .execute(&mut *deciding.tx)
+        .await?;
+    Ok(())
+}
+
+/// Refuses a release that does not exist or may not be rolled out.
+async fn check_release(deciding: &mut Deciding, rollout: &NewRollout) -> Result<(), Trouble> {
+    let what = format!("{} version {}", rollout.kind, rollout.version);
+    let row = sqlx::query("SELECT state FROM releases WHERE kind = $1 AND version = $2")
+        .bind(rollout.kind.as_str())
+        .bind(int(rollout.version.0))
+        .fetch_optional(&mut *deciding.tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found(what.clone()))?;
+    match from_word(&text(&row, "state")?, "releases.state")? {
+        ReleaseState::Published => Ok(()),
+        ReleaseState::Withdrawn => {
+            Err(StoreError::refused(format!("a rollout of {what}"), "the release was withdrawn").into())
+        }
+    }
+}
+
 impl Store {
-    /// Starts a rollout, with the audit record `rollout.start`. A running or paused one of the same kind is cancelled in
-    /// the same transaction.
+    /// Starts a rollout, with the audit record `rollout.start`. An open one of the same kind is cancelled in the same
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown release, [`StoreError::Refused`] for a withdrawn one.
     pub async fn start_rollout(&self, rollout: &NewRollout, by: &Decision) -> Result<RolloutRow, StoreError> {
-        let _ = (rollout, by);
-        unbuilt()
+        if rollout.rules.len() > LARGEST_RULES {
+            return Err(StoreError::refused(
+                "the rollout's rules",
+                format!("they are larger than {LARGEST_RULES} bytes"),
+            ));
+        }
+        self.step("starting a rollout", async {
+            let mut deciding = self.decide().await?;
+            check_release(&mut deciding, rollout).await?;
+            let open =
+                sqlx::query("SELECT id FROM rollouts WHERE kind = $1 AND state IN ('running', 'paused', 'halted')")
+                    .bind(rollout.kind.as_str())
+                    .fetch_all(&mut *deciding.tx)
+                    .await?;
+            let what = format!("{} version {}", rollout.kind, rollout.version);
+            for row in &open {
+                let id = number(row, "id")?;
+                let why = format!("replaced by a rollout of {what}");
+                let by = Decision { reason: why, ..by.clone() };
+                set_state(&mut deciding, id, RolloutState::Cancelled, &by).await?;
+                deciding.note(&by, &Entry::done("rollout.cancelled", None, format!("rollout {id}"))).await?;
+            }
+            let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM rollouts");
+            let id = number(&newest.fetch_one(&mut *deciding.tx).await?, "id")? + 1;
+            sqlx::query(
+                "INSERT INTO rollouts (id, kind, version, rules, state, state_reason, state_since, state_by, started, \
+                 started_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $8)",
+            )
+            .bind(int(id))
+            .bind(rollout.kind.as_str())
+            .bind(int(rollout.version.0))
+            .bind(rollout.rules.clone())
+            .bind(word(&RolloutState::Running))
+            .bind(by.reason.chars().take(500).collect::<String>())
+            .bind(time(by.at))
+            .bind(by.by.to_string())
+            .execute(&mut *deciding.tx)
+            .await?;
+            let row = RolloutRow::in_transaction(&mut deciding, id).await?;
+            deciding.note(by, &Entry::done("rollout.start", None, format!("rollout {id}: {what}"))).await?;
+            deciding.commit().await?;
+            Ok(row)
+        })
+        .await
     }
 
     /// Moves a rollout to another state, with the audit record `rollout.<state>`.
@@ -81,8 +196,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Refused`] when it is finished or cancelled already.
     pub async fn decide_rollout(&self, id: u64, to: RolloutState, by: &Decision) -> Result<RolloutRow, StoreError> {
-        let _ = (id, to, by);
-        unbuilt()
+        self.step("moving a rollout", async {
+            let mut deciding = self.decide().await?;
+            let is = RolloutRow::in_transaction(&mut deciding, id).await?;
+            if !is.state.is_open() {
+                let why = format!("it is {} already; start a new one", word(&is.state));
+                return Err(StoreError::refused(format!("rollout {id}"), why).into());
+            }
+            set_state(&mut deciding, id, to, by).await?;
+            let row = RolloutRow::in_transaction(&mut deciding, id).await?;
+            let action = format!("rollout.{}", word(&to));
+            let subject = format!("rollout {id}: {} version {}", is.rollout.kind, is.rollout.version);
+            deciding.note(by, &Entry::done(&action, None, subject)).await?;
+            deciding.commit().await?;
+            Ok(row)
+        })
+        .await
     }
 
     /// One rollout.
@@ -90,8 +219,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn rollout(&self, id: u64) -> Result<Option<RolloutRow>, StoreError> {
-        let _ = id;
-        unbuilt()
+        self.step("reading a rollout", async {
+            let row = query(format!("{SELECT} WHERE id = $1")).bind(int(id)).fetch_optional(&self.core.read).await?;
+            row.as_ref().map(RolloutRow::read).transpose()
+        })
+        .await
     }
 
     /// Every rollout, newest first.
@@ -99,7 +231,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn rollouts(&self) -> Result<Vec<RolloutRow>, StoreError> {
-        unbuilt()
+        self.step("listing rollouts", async {
+            let rows = query(format!("{SELECT} ORDER BY id DESC")).fetch_all(&self.core.read).await?;
+            rows.iter().map(RolloutRow::read).collect()
+        })
+        .await
     }
 
     /// Keeps a sample of how far a release has come; one that equals the newest is not kept.
@@ -112,8 +248,37 @@ impl Store {
         version: Version,
         sample: AdoptionSample,
     ) -> Result<(), StoreError> {
-        let _ = (kind, version, sample);
-        unbuilt()
+        self.step("keeping a sample of adoption", async {
+            let mut tx = self.core.begin().await?;
+            let newest = sqlx::query(
+                "SELECT settled, staged, wanted FROM adoption_samples WHERE kind = $1 AND version = $2 \
+                 ORDER BY at DESC LIMIT 1",
+            );
+            let newest = newest.bind(kind.as_str()).bind(int(version.0)).fetch_optional(&mut *tx).await?;
+            if let Some(row) = newest {
+                let same = number(&row, "settled")? == sample.settled
+                    && number(&row, "staged")? == sample.staged
+                    && number(&row, "wanted")? == sample.wanted;
+                if same {
+                    return Ok(());
+                }
+            }
+            sqlx::query(
+                "INSERT INTO adoption_samples (kind, version, at, settled, staged, wanted) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, version, at) DO UPDATE SET \
+                 settled = excluded.settled, staged = excluded.staged, wanted = excluded.wanted",
+            )
+            .bind(kind.as_str())
+            .bind(int(version.0))
+            .bind(time(sample.at))
+            .bind(int(sample.settled))
+            .bind(int(sample.staged))
+            .bind(int(sample.wanted))
+            .execute(&mut *tx)
+            .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// The samples of a release, oldest first.
@@ -121,7 +286,25 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn adoption(&self, kind: Kind, version: Version) -> Result<Vec<AdoptionSample>, StoreError> {
-        let _ = (kind, version);
-        unbuilt()
+        self.step("reading samples of adoption", async {
+            let rows = sqlx::query(
+                "SELECT at, settled, staged, wanted FROM adoption_samples WHERE kind = $1 AND version = $2 ORDER BY at",
+            )
+            .bind(kind.as_str())
+            .bind(int(version.0))
+            .fetch_all(&self.core.read)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    Ok(AdoptionSample {
+                        at: moment(row, "at")?,
+                        settled: number(row, "settled")?,
+                        staged: number(row, "staged")?,
+                        wanted: number(row, "wanted")?,
+                    })
+                })
+                .collect()
+        })
+        .await
     }
 }

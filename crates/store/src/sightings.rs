@@ -2,8 +2,13 @@
 
 use wardline_model::Time;
 
-use crate::error::unbuilt;
+use crate::row::{int, moment, number, text, time};
 use crate::{Page, PageRequest, Store, StoreError};
+
+/// The most kinds of sighting that are kept, so that a scanner cannot fill the disk; the oldest go first.
+const MOST_KEPT: i64 = 10_000;
+/// The longest claim, in characters.
+const LONGEST_CLAIM: usize = 128;
 
 /// Refused handshakes of one kind since the last flush.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +30,48 @@ pub struct Sighting {
 /// A sighting as stored.
 pub type SightingRow = Sighting;
 
+fn shortened(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CLAIM).collect()
+}
+
 impl Store {
-    /// Adds sightings, in one transaction.
+    /// Adds sightings, in one transaction. Only the newest 10,000 kinds are kept.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn save_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {
-        let _ = sightings;
-        unbuilt()
+        if sightings.is_empty() {
+            return Ok(());
+        }
+        let mut sightings: Vec<&Sighting> = sightings.iter().collect();
+        sightings.sort_by(|a, b| (&a.claim, &a.source, &a.reason).cmp(&(&b.claim, &b.source, &b.reason)));
+        self.step("keeping sightings", async {
+            let mut tx = self.core.begin().await?;
+            for sighting in sightings {
+                sqlx::query(
+                    "INSERT INTO sightings (claim, source, reason, times, first_seen, last_seen) \
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (claim, source, reason) DO UPDATE SET \
+                     times = sightings.times + excluded.times, last_seen = excluded.last_seen",
+                )
+                .bind(shortened(&sighting.claim))
+                .bind(shortened(&sighting.source))
+                .bind(shortened(&sighting.reason))
+                .bind(int(sighting.count))
+                .bind(time(sighting.first))
+                .bind(time(sighting.last))
+                .execute(&mut *tx)
+                .await?;
+            }
+            sqlx::query(
+                "DELETE FROM sightings WHERE last_seen < COALESCE((SELECT last_seen FROM sightings \
+                 ORDER BY last_seen DESC LIMIT 1 OFFSET $1), 0)",
+            )
+            .bind(MOST_KEPT)
+            .execute(&mut *tx)
+            .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// Sightings, newest first.
@@ -40,7 +79,31 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn sightings(&self, page: PageRequest) -> Result<Page<SightingRow>, StoreError> {
-        let _ = page;
-        unbuilt()
+        self.step("listing sightings", async {
+            let total = sqlx::query("SELECT COUNT(*) AS total FROM sightings").fetch_one(&self.core.read).await?;
+            let rows = sqlx::query(
+                "SELECT claim, source, reason, times, first_seen, last_seen FROM sightings \
+                 ORDER BY last_seen DESC, claim, source, reason LIMIT $1 OFFSET $2",
+            )
+            .bind(page.limit())
+            .bind(page.offset())
+            .fetch_all(&self.core.read)
+            .await?;
+            let rows = rows
+                .iter()
+                .map(|row| {
+                    Ok(Sighting {
+                        claim: text(row, "claim")?,
+                        source: text(row, "source")?,
+                        reason: text(row, "reason")?,
+                        count: number(row, "times")?,
+                        first: moment(row, "first_seen")?,
+                        last: moment(row, "last_seen")?,
+                    })
+                })
+                .collect::<Result<_, crate::store::Trouble>>()?;
+            Ok(Page { rows, total: number(&total, "total")?, request: page })
+        })
+        .await
     }
 }
