@@ -396,13 +396,11 @@ impl Store {
     /// Those of the engine.
     pub async fn session(&self, token: &str, idle: Span, now: Time) -> Result<Option<Session>, StoreError> {
         let hashed = hash("session", token);
-        let sql = format!(
-            "SELECT a.name, a.display, a.role, a.disabled, a.created, a.last_sign_in, s.csrf, s.opened, s.expires, \
+        let sql = "SELECT a.name, a.display, a.role, a.disabled, a.created, a.last_sign_in, s.csrf, s.opened, s.expires, \
              s.last_used FROM sessions s JOIN accounts a ON a.name = s.account \
-             WHERE s.hash = $1 AND s.expires > $2 AND s.last_used > $3 AND a.disabled IS NULL"
-        );
+             WHERE s.hash = $1 AND s.expires > $2 AND s.last_used > $3 AND a.disabled IS NULL";
         self.step("reading a session", async {
-            let row = query(sql).bind(hashed.clone()).bind(time(now)).bind(time(now - idle));
+            let row = sqlx::query(sql).bind(hashed.clone()).bind(time(now)).bind(time(now - idle));
             let Some(row) = row.fetch_optional(&self.core.read).await? else { return Ok(None) };
             let csrf = self.core.keys.open(&csrf_place(&hashed), &row.try_get::<Vec<u8>, _>("csrf")?)?;
             if now.since(moment(&row, "last_used")?) >= NOTE_USE_EVERY {

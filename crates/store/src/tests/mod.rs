@@ -2,14 +2,7 @@
 //! own on one server that this test binary starts and that ends with it. Where PostgreSQL is not installed the test says
 //! that it is skipped, and fails when `CI=true`.
 
-mod accounts;
-mod audit;
-mod backup;
-mod events;
-mod faults;
 mod registry;
-mod releases;
-mod sealing;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -56,6 +49,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) master: MasterKey,
+    #[allow(dead_code, reason = "the folder lives as long as the world")]
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -114,8 +108,8 @@ pub(crate) fn by(name: &str, reason: &str) -> Decision {
 /// The PostgreSQL server of this test binary.
 struct Server {
     folder: PathBuf,
-    /// While this pipe is open the server runs; the system closes it when this process ends, however it ends.
-    _alive: std::process::ChildStdin,
+    /// While the pipe to it is open the server runs; the system closes it when this process ends, however it ends.
+    _alive: std::process::Child,
 }
 
 static SERVER: LazyLock<Option<Server>> = LazyLock::new(|| {
@@ -147,7 +141,7 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("wlpg").tempdir_in("/tmp").expect("a folder").keep();
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("the server may write");
-        let mut child = Command::new("sh")
+        let child = Command::new("sh")
             .args(["-c", SCRIPT])
             .env("BIN", &bin)
             .env("DIR", &folder)
@@ -157,7 +151,6 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell");
-        let alive = child.stdin.take().expect("a pipe");
         let socket = folder.join(".s.PGSQL.5432");
         let ready = (0..600).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
@@ -165,7 +158,7 @@ impl Server {
         });
         let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
         assert!(ready, "PostgreSQL does not start: {}", log());
-        Some(Self { folder, _alive: alive })
+        Some(Self { folder, _alive: child })
     }
 
     fn url(&self, database: &str) -> String {
