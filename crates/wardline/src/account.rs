@@ -1,12 +1,15 @@
 //! `wardline account` and `wardline token`: people, and programs that act for them.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{AccountChange, AccountRow, Accounts, MadeToken, NewAccount, NewToken, SignInLink, Tokens};
-use wardline_model::Role;
+use wardline_model::{Role, Span};
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
+use crate::init::{at_the_command_line, open_store, read_config};
 use crate::print;
 
 /// People who may sign in. There is no default account and no password is ever set for somebody else: each person gets a
@@ -140,13 +143,19 @@ struct CreateToken {
     #[arg(long)]
     role: Role,
     /// How many days it lives, 1 to 365
-    #[arg(long, default_value_t = 90)]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
     days: u32,
+    /// Make it in the data folder of a hub that is not running, instead of asking a running one
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
 }
 
 impl Token {
     /// Lists, makes or revokes.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
+        if let TokenCommand::Create(CreateToken { name, role, days, data: Some(data) }) = &self.command {
+            return create_in_folder(data, name, *role, *days);
+        }
         let client = Client::open(access)?;
         match self.command {
             TokenCommand::List => {
@@ -187,4 +196,21 @@ impl Token {
             }
         }
     }
+}
+
+/// Makes a token where no hub runs: whoever may read the hub's keys may do so, and the audit says it.
+fn create_in_folder(data: &Path, name: &str, role: Role, days: u32) -> anyhow::Result<()> {
+    let (folder, config) = read_config(data)?;
+    let _lock = if config.database.is_none() { Some(folder.lock()?) } else { None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let made = runtime.block_on(async {
+        let (_, store) = open_store(&config, print::now()).await?;
+        let by = at_the_command_line("made at the command line");
+        let made = store.create_token(name, role, Span::from_days(u64::from(days)), &by).await;
+        store.close().await;
+        anyhow::Ok(made?)
+    })?;
+    println!("{}", made.secret);
+    eprintln!("Shown once; it ends {}. Keep it with `wardline login`.", print::moment(made.row.expires));
+    Ok(())
 }

@@ -92,14 +92,11 @@ impl Init {
         println!();
         println!(
             "{}",
-            print::table(
-                &["", ""],
-                vec![
-                    vec!["root certificate".into(), made.root_file.display().to_string()],
-                    vec!["SHA-256".into(), made.root.fingerprint().to_string()],
-                    vec!["first sign-in".into(), format!("https://{}{sign_in}", console_place(&made.config))],
-                ]
-            )
+            print::facts(vec![
+                vec!["root certificate".into(), made.root_file.display().to_string()],
+                vec!["SHA-256".into(), made.root.fingerprint().to_string()],
+                vec!["first sign-in".into(), format!("https://{}{sign_in}", console_place(&made.config))],
+            ])
         );
         println!();
         println!(

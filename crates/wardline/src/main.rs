@@ -30,11 +30,25 @@ mod target;
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
+    quiet_when_nobody_reads();
     let cli = cli::Cli::parse();
     match cli.run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => fault::report(&error),
     }
+}
+
+/// `wardline pumps | head` closes our output early: that is the reader's wish and no fault of ours. The standard library
+/// panics on it; this ends the program as the signal would have (128 + SIGPIPE).
+fn quiet_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if said.starts_with("failed printing to stdout") && said.contains("os error 32") {
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
 }
 
 #[cfg(test)]

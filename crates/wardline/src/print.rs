@@ -21,6 +21,27 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
     table
 }
 
+/// Facts about one thing: a name and a value on each line.
+pub fn facts(rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for row in rows {
+        table.add_row(row.iter().map(|cell| safe(cell)).collect::<Vec<_>>());
+    }
+    table
+}
+
+/// ` (3 h 20 min)` for an age worth telling, nothing for one below a second.
+pub fn age(ms: Option<u64>) -> String {
+    ms.filter(|ms| *ms >= 1_000).map(|ms| format!(" ({})", Span::from_ms(ms))).unwrap_or_default()
+}
+
+/// The words for a phase as the API names it.
+pub fn phase(word: &str) -> String {
+    let known = wardline_fleet::phase::Phase::ALL.into_iter().find(|phase| phase.as_str() == word);
+    known.map_or_else(|| word.to_owned(), |phase| phase.label().to_owned())
+}
+
 /// A text without anything that a terminal would act on.
 pub fn safe(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

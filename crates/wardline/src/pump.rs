@@ -123,15 +123,14 @@ fn show(client: &Client, access: &Access, name: &str) -> anyhow::Result<()> {
         let until = print::moment(certificate.not_after);
         facts.push(vec!["certificate".into(), format!("{} until {until}", certificate.serial)]);
     }
-    println!("{}", print::table(&["", ""], facts));
+    println!("{}", print::facts(facts));
     println!();
     let slots = pump.slots.iter().map(|slot| {
-        let age = slot.age_ms.map(|ms| format!(" ({})", Span::from_ms(ms))).unwrap_or_default();
         vec![
             slot.kind.label().to_owned(),
             print::or_dash(slot.active),
             print::or_dash(slot.goal),
-            format!("{}{age}", slot.phase),
+            format!("{}{}", print::phase(&slot.phase), print::age(slot.age_ms)),
             slot.why.clone(),
             slot.next.clone(),
         ]

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{Attention, LinkState, ManifestResult, PumpPage, PumpSort};
 use wardline_fleet::manifest;
-use wardline_model::{Lifecycle, Span};
+use wardline_model::Lifecycle;
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
@@ -79,6 +79,9 @@ pub struct Import {
     check: bool,
 }
 
+/// The most faults of the hub that are printed: a screenful.
+const MOST_TOLD: usize = 20;
+
 impl Pumps {
     /// Lists or imports.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
@@ -112,7 +115,6 @@ impl List {
         let page: PumpPage = typed(answer)?;
         let now = print::now();
         let rows = page.pumps.iter().map(|pump| {
-            let age = pump.age_ms.map(|ms| format!(" ({})", Span::from_ms(ms))).unwrap_or_default();
             vec![
                 pump.asset_tag.to_string(),
                 pump.care_area.to_string(),
@@ -121,7 +123,7 @@ impl List {
                 print::ago(pump.last_seen, now),
                 print::therapy(pump.therapy).to_owned(),
                 print::or_dash(pump.drug_library),
-                format!("{}{age}", pump.phase),
+                format!("{}{}", print::phase(&pump.phase), print::age(pump.age_ms)),
                 pump.owner.label().to_owned(),
             ]
         });
@@ -154,9 +156,17 @@ impl Import {
         }
         let result: ManifestResult = typed(answer)?;
         if !result.errors.is_empty() {
-            for error in &result.errors {
-                let (line, column, value) = (error.line, print::safe(&error.column), &error.value);
-                eprintln!("line {line}, column {column}: {value:?} {}", print::safe(&error.expected));
+            for error in result.errors.iter().take(MOST_TOLD) {
+                let (line, value) = (error.line, &error.value);
+                let expected = print::safe(&error.expected);
+                if error.column.is_empty() {
+                    eprintln!("line {line}: {value:?}: {expected}");
+                } else {
+                    eprintln!("line {line}, column {}: {value:?} {expected}", print::safe(&error.column));
+                }
+            }
+            if result.errors.len() > MOST_TOLD {
+                eprintln!("… and {} more", result.errors.len() - MOST_TOLD);
             }
             return Err(Fault::ends(
                 Exit::NotInOrder,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{NewRollout, Reason, ReleaseRow, Releases, RolloutDetail, RolloutRow, Rollouts};
-use wardline_model::{Kind, Span, Version};
+use wardline_model::{Kind, Version};
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
@@ -216,7 +216,7 @@ fn show(client: &Client, access: &Access, number: u64) -> anyhow::Result<()> {
             print::or_dash(pump.last_place.as_ref()),
             print::ago(pump.last_seen, now),
             print::or_dash(pump.active),
-            format!("{}{}", pump.why, pump.age_ms.map(|ms| format!(" ({})", Span::from_ms(ms))).unwrap_or_default()),
+            format!("{}{}", pump.why, print::age(pump.age_ms)),
             pump.owner.label().to_owned(),
         ]
     });
