@@ -210,6 +210,21 @@ impl Snapshot {
         found.verdict()
     }
 
+    /// The volume of a bolus in whole microlitres, the fraction dropped; for the simulator's pumps. `None` when it is no
+    /// bolus of this entry or too large to compute exactly.
+    #[must_use]
+    pub fn bolus_ul(&self, program: &BolusProgram) -> Option<u64> {
+        // A bolus over one hour has as many millilitres as that rate has millilitres per hour.
+        let dose = Program {
+            dose: program.dose,
+            unit: program.unit,
+            weight_kg: program.weight_kg,
+            duration_min: Some(Decimal::from_int(60)),
+            vtbi_ml: Decimal::ZERO,
+        };
+        rate_ul_per_h(&self.entry, &dose)
+    }
+
     fn weight(&self, unit: DosingUnit, weight: Option<Decimal>, found: &mut Found) {
         match (unit.body(), weight) {
             (Body::PerKg, Some(kg)) => {
