@@ -21,7 +21,9 @@
 
 use std::collections::VecDeque;
 
-use wardline_model::{ChannelState, Decimal, HoldSupport, Kind, ReleaseRef, Span, Switch, SwitchWhen, Therapy, Time, covers};
+use wardline_model::{
+    ChannelState, Decimal, HoldSupport, Kind, ReleaseRef, Span, Switch, SwitchWhen, Therapy, Time, covers,
+};
 use wardline_pump::{HoldId, Rule, Rules};
 
 pub use super::words::{Ask, Bedside, Deny, Effect, Input, Pointer, Refused, SwitchRefused, Word};
@@ -191,7 +193,9 @@ impl Controller {
                 it.shelf.staged = it.shelf.staged.filter(|staged| *staged != release);
                 fx.push(Effect::Persist(it.shelf));
             }
-            Pointer::Torn if it.rules.keep(Rule::RecoverAtBoot) => it.repair(it.shelf.current.or(it.shelf.previous), fx),
+            Pointer::Torn if it.rules.keep(Rule::RecoverAtBoot) => {
+                it.repair(it.shelf.current.or(it.shelf.previous), fx)
+            }
             Pointer::Whole(_) | Pointer::Torn | Pointer::Empty => {}
         }
         it.raise_floor(fx);

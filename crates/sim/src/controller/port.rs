@@ -2,7 +2,7 @@
 //!
 //! The agent may be anybody. A request is granted by what is true here, never by what it says.
 
-use wardline_model::{ChannelState, HoldSupport, ReleaseRef, Refusal, Time, covers};
+use wardline_model::{ChannelState, HoldSupport, Refusal, ReleaseRef, Time, covers};
 use wardline_pump::{HoldId, Rule};
 
 use super::machine::{Controller, HOLD_LASTS, Held, Moving, Scope, Used, scope, switches};
@@ -114,7 +114,8 @@ impl Controller {
         let held = self.hold.filter(|held| Some(held.id) == hold && held.used != Used::Over);
         let back = self.shelf.previous == Some(release) && self.shelf.staged != Some(release);
         let needed = if back { Rule::BackUnderHold } else { Rule::SwitchUnderHold };
-        let needs = self.rules.keep(needed) && (self.rules.keep(Rule::UnknownMeansNo) || self.support == HoldSupport::Grants);
+        let needs =
+            self.rules.keep(needed) && (self.rules.keep(Rule::UnknownMeansNo) || self.support == HoldSupport::Grants);
         if needs {
             let Some(held) = held.filter(|held| held.scope == Scope::NoProgram) else {
                 return refuse(fx, SwitchRefused::NoHold);

@@ -77,10 +77,7 @@ impl Bedside {
 
     /// Whether a person's hand did it.
     pub(super) const fn is_by_hand(&self) -> bool {
-        !matches!(
-            self,
-            Self::DelayOver { .. } | Self::BolusOver { .. } | Self::VolumeDone { .. } | Self::Alarm { .. }
-        )
+        !matches!(self, Self::DelayOver { .. } | Self::BolusOver { .. } | Self::VolumeDone { .. } | Self::Alarm { .. })
     }
 
     /// Whether it reads the current library: the only act that a hold can keep waiting.

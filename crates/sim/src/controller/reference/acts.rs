@@ -82,11 +82,8 @@ impl Reference {
         covers!("N1", "N5");
         let mut inner = self.lock();
         inner.let_time_pass();
-        let at = inner.setup.clock.bedside_ms();
-        inner.advance_beds(at);
         inner.act(channel, act)?;
-        drop(inner);
-        Ok(at)
+        Ok(inner.at_ms)
     }
 }
 

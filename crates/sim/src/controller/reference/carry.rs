@@ -119,7 +119,7 @@ impl Inner {
 
     fn show(&mut self, channel: u8, state: ChannelState, library: Option<Version>, inputs: &mut VecDeque<Input>) {
         let at = usize::from(channel) - 1;
-        let at_ms = self.setup.clock.bedside_ms();
+        let at_ms = self.at_ms;
         self.beds[at].since = self.now();
         match state {
             ChannelState::Programmed => {

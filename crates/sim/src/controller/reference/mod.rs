@@ -167,6 +167,9 @@ struct Inner {
     refused: Option<super::words::Refused>,
     changes: VecDeque<Change>,
     news: Arc<Notify>,
+    /// The bedside time of what is being done now. Read from the clock once for each thing that is done, so that a
+    /// moment is one moment for machine, delivery and whoever looks.
+    at_ms: u64,
 }
 
 impl Reference {
@@ -207,6 +210,7 @@ impl Reference {
             refused: None,
             changes: VecDeque::new(),
             news: Arc::clone(&news),
+            at_ms: clock.bedside_ms(),
         };
         inner.carry_out(fx);
         Ok(Self { inner: Arc::new(Mutex::new(inner)), news, clock })
@@ -281,10 +285,8 @@ impl Reference {
     pub fn changes(&self) -> (Vec<Change>, Vec<Seen>, u64) {
         let mut inner = self.lock();
         inner.let_time_pass();
-        let at = self.clock.bedside_ms();
-        inner.advance_beds(at);
         let changes = inner.changes.drain(..).collect();
-        (changes, inner.seen(), at)
+        (changes, inner.seen(), inner.at_ms)
     }
 
     /// Whether anything is loaded or running.
@@ -326,7 +328,8 @@ impl Inner {
 
     /// What the pump does by itself as time passes: ends of boluses and of volumes.
     fn let_time_pass(&mut self) {
-        let at = self.setup.clock.bedside_ms();
+        self.at_ms = self.at_ms.max(self.setup.clock.bedside_ms());
+        let at = self.at_ms;
         self.advance_beds(at);
         for channel in 1..=self.setup.channels {
             for act in self.due(channel) {

@@ -126,6 +126,7 @@ impl Reference {
 
 impl Inner {
     fn connected(&mut self) -> u64 {
+        self.let_time_pass();
         self.feed(Input::Port(words::Ask::Gone));
         self.connection += 1;
         (self.incoming, self.offered) = (None, None);
@@ -135,6 +136,7 @@ impl Inner {
 
     fn disconnected(&mut self, connection: u64) {
         if self.connection == connection {
+            self.let_time_pass();
             self.feed(Input::Port(words::Ask::Gone));
             (self.incoming, self.offered) = (None, None);
             self.words.clear();
