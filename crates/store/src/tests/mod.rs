@@ -156,10 +156,10 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell");
-        let socket = folder.join(".s.PGSQL.5432");
         let ready = (0..600).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
-            socket.exists() && std::os::unix::net::UnixStream::connect(&socket).is_ok()
+            let answer = Command::new(bin.join("pg_isready")).arg("-q").arg("-h").arg(&folder).status();
+            answer.is_ok_and(|status| status.success())
         });
         let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
         assert!(ready, "PostgreSQL does not start: {}", log());
