@@ -339,7 +339,11 @@ impl Door {
                         let (serve, stopped) = (serve.clone(), self.stopped.clone());
                         connections.spawn(async move {
                             let _seat = seat;
-                            connection(tcp, place, &acceptor, hub, serve, stopped).await;
+                            // What only the handshake needs is given back before the connection is served: the task of
+                            // an idle link stays small.
+                            if let Some(served) = Box::pin(connection(tcp, place, &acceptor, hub, serve, stopped)).await {
+                                served.await;
+                            }
                         });
                     }
                     // No seat: the socket closes here. A pump comes back with back-off.
@@ -356,6 +360,9 @@ impl Door {
     }
 }
 
+/// A connection that is being served.
+type Served = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
 async fn connection(
     tcp: TcpStream,
     place: SocketAddr,
@@ -363,40 +370,55 @@ async fn connection(
     hub: Arc<Hub>,
     serve: Serve,
     stopped: watch::Receiver<bool>,
-) {
+) -> Option<Served> {
     let _ = tcp.set_nodelay(true);
     let within = Duration::from_secs(hub.config.limits.handshake_s);
+    let strange = |word| {
+        hub.links.strangers().note("", place, word, now());
+        None
+    };
     let stream = match tokio::time::timeout(within, acceptor.accept(tcp)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let refusal = tls::refusal_of(&error);
             hub.links.strangers().note(&refusal.claim, place, refusal.word, now());
-            return;
+            return None;
         }
-        Err(_) => return hub.links.strangers().note("", place, "slow-handshake", now()),
+        Err(_) => return strange("slow-handshake"),
     };
     let Ok(shown) = tls::shown(stream.get_ref().1.peer_certificates()) else {
-        return hub.links.strangers().note("", place, "not-a-pump-certificate", now());
+        return strange("not-a-pump-certificate");
     };
     match serve {
-        Serve::Link => serve_link(stream, shown, place, &hub).await,
-        Serve::Http(router) => Box::pin(serve_http(stream, shown, place, &hub, router, stopped)).await,
+        Serve::Link => admit_link(stream, shown, place, &hub),
+        Serve::Http(router) => {
+            Some(Box::pin(async move { serve_http(stream, shown, place, &hub, router, stopped).await }))
+        }
     }
 }
 
-/// The registry is asked again here: a resumed handshake showed no certificate to the verifier.
-async fn serve_link(stream: TlsStream<TcpStream>, shown: Option<Shown>, place: SocketAddr, hub: &Arc<Hub>) {
+/// The registry is asked again here: a resumed handshake showed no certificate to the verifier. The certificate itself
+/// is let go here, so that an idle link does not hold it.
+fn admit_link(
+    stream: TlsStream<TcpStream>,
+    shown: Option<Shown>,
+    place: SocketAddr,
+    hub: &Arc<Hub>,
+) -> Option<Served> {
     wardline_model::covers!("N14");
     let Some(Shown::Pump(pump, _)) = shown else {
-        return hub.links.strangers().note("", place, "not-a-pump-certificate", now());
+        hub.links.strangers().note("", place, "not-a-pump-certificate", now());
+        return None;
     };
     if let Err(word) = hub.registry.admit(&pump) {
-        return hub.links.strangers().note(&format!("pump {}", pump.pump), place, word, now());
+        hub.links.strangers().note(&format!("pump {}", pump.pump), place, word, now());
+        return None;
     }
     let peer = Peer { pump: pump.pump, fingerprint: pump.fingerprint, place };
-    drop(pump);
-    // The future of a link is large; in a box it does not make every waiting handshake large.
-    let _ = Box::pin(crate::link::serve(stream, peer, Arc::clone(&hub.links))).await;
+    let link = crate::link::serve(stream, peer, Arc::clone(&hub.links));
+    Some(Box::pin(async move {
+        let _ = link.await;
+    }))
 }
 
 /// Who asks, put into every request's extensions.

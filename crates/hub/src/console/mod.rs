@@ -39,6 +39,3 @@ mod views;
 
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;
-
-#[cfg(test)]
-mod tests;

@@ -69,16 +69,22 @@ impl From<StoreError> for Ended {
 }
 
 /// Serves one pump until its link ends. `io` is the stream right after the handshake that proved `peer`.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, peer: Peer, links: Arc<Links>) -> Ended {
+///
+/// The stream goes into a box at once, so that it is kept once and not in every state of the future that moves it.
+pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, peer: Peer, links: Arc<Links>) -> impl Future<Output = Ended> {
+    serve_boxed(Box::new(io), peer, links)
+}
+
+async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, links: Arc<Links>) -> Ended {
     let mut stream = Stream::new(io);
-    let ended = match greet(&mut stream, &peer, &links).await {
+    let ended = match Box::pin(greet(&mut stream, &peer, &links)).await {
         Err(ended) => ended,
         Ok(greeting) => {
             let link = LiveLink::new(peer.clone(), now());
             take_place(&links, &link);
             let mut session =
                 Session { stream, link, links: &links, journal: Journal(greeting.journal), bucket: Bucket::full() };
-            let ended = match session.welcome(&greeting).await {
+            let ended = match Box::pin(session.welcome(&greeting)).await {
                 Ok(()) => session.run().await,
                 Err(ended) => ended,
             };
@@ -92,7 +98,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, peer: Peer, links: 
     if let Ended::Closed { reason, detail } = &ended {
         stream.end(&close_frame(*reason, detail));
         if let Some(word) = blame(*reason) {
-            links.record_refusal(&peer, word, detail, now()).await;
+            Box::pin(links.record_refusal(&peer, word, detail, now())).await;
         }
     }
     ended
@@ -189,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         loop {
             let done = match self.turn().await {
                 Ok(Turn::Mail(mail)) => self.read_mail(mail),
-                Ok(Turn::Frame(Some(frame))) => self.answer(frame).await,
+                Ok(Turn::Frame(Some(frame))) => Box::pin(self.answer(frame)).await,
                 Ok(Turn::Frame(None)) => Err(Ended::Lost("the pump ended the connection".into())),
                 Err(error) => Err(error.into()),
             };
