@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Executor as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 
 use crate::StoreError;
 
@@ -136,6 +136,10 @@ pub(crate) async fn connect(engine: Engine, url: &str) -> Result<(AnyPool, AnyPo
         Engine::Sqlite => (SQLITE_READERS, 1),
         Engine::Postgres => (POSTGRES_READERS, POSTGRES_WRITERS),
     };
+    // A pool tries again and again and then says only that time ran out; one connection by itself says what is wrong.
+    let mut probe = AnyConnection::connect_with(&options).await?;
+    probe.execute(engine.settings()).await?;
+    probe.close().await?;
     let pool = |most: u32| {
         AnyPoolOptions::new()
             .max_connections(most)

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
 use crate::{
-    account, audit, backup, completions, doctor, enrol, init, login, pump, pumps, quarantine, release, rollout, serve,
+    account, audit, backup, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, release, rollout,
+    serve,
 };
 
 const TOUR: &str = "\
@@ -54,6 +55,8 @@ pub struct Access {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A hub and a whole simulated hospital on this machine
+    Demo(demo::Demo),
     /// Prepare a hub: keys, certificate authority, database, first administrator
     Init(init::Init),
     /// Run the hub until it is told to stop
@@ -95,6 +98,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         let access = self.access;
         match self.command {
+            Command::Demo(demo) => demo.run(),
             Command::Init(init) => init.run(),
             Command::Serve(serve) => serve.run(),
             Command::Login(login) => login.run(&access),

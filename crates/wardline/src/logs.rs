@@ -20,7 +20,6 @@ pub fn to_standard_error() {
 }
 
 /// Logs to the end of a file.
-#[allow(dead_code, reason = "the demonstration uses it next")]
 pub fn to_file(path: &Path) -> anyhow::Result<()> {
     let file = File::options()
         .create(true)

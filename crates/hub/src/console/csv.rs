@@ -27,6 +27,12 @@ impl Csv {
         ];
         (headers, self.0).into_response()
     }
+
+    /// The text.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A cell in quotes. One that begins like a formula gets an apostrophe in front, which spreadsheets show as plain text:

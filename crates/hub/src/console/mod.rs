@@ -39,3 +39,6 @@ mod views;
 
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,13 @@
 //! own on one server that this test binary starts and that ends with it. Where PostgreSQL is not installed the test says
 //! that it is skipped, and fails when `CI=true`.
 
+mod accounts;
+mod audit;
+mod backup;
+mod events;
+mod faults;
 mod registry;
+mod sealing;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -28,13 +34,13 @@ macro_rules! on_both_engines {
             $(#[$attribute])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
-                body(World::new(Engine::Sqlite).await.expect("SQLite is built in")).await;
+                body(World::new(crate::Engine::Sqlite).await.expect("SQLite is built in")).await;
             }
 
             $(#[$attribute])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_postgres() {
-                match World::new(Engine::Postgres).await {
+                match World::new(crate::Engine::Postgres).await {
                     Some(world) => body(world).await,
                     None => eprintln!("skipped: PostgreSQL is not installed"),
                 }
@@ -49,7 +55,6 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) master: MasterKey,
-    #[allow(dead_code, reason = "the folder lives as long as the world")]
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -151,10 +156,10 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell");
-        let socket = folder.join(".s.PGSQL.5432");
         let ready = (0..600).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
-            socket.exists() && std::os::unix::net::UnixStream::connect(&socket).is_ok()
+            let answer = Command::new(bin.join("pg_isready")).arg("-q").arg("-h").arg(&folder).status();
+            answer.is_ok_and(|status| status.success())
         });
         let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
         assert!(ready, "PostgreSQL does not start: {}", log());

@@ -1,7 +1,209 @@
 //! `wardline demo`: a hub and a whole simulated hospital on this machine.
-#![allow(dead_code, reason = "its parts are wired to hub and hospital next")]
+//!
+//! Everything goes the way that it goes in a hospital: the list of pumps is imported and the rollout started through the
+//! hub's API with a token, the library is signed by two people whose keys the hub never reads, and the pumps enrol, link
+//! and switch by themselves. The demonstration only plays the people.
 
 mod fleet;
+mod hospital;
+mod hub;
 mod lasts;
 mod ports;
 mod status;
+mod story;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use wardline_fleet::manifest::{self, Line as ExpectedLine};
+
+use crate::client::Client;
+use crate::data::{self, DataFolder};
+use crate::fault::{Exit, Fault};
+use crate::{logs, print};
+use lasts::Lasts;
+use ports::Ports;
+
+/// Starts a hub and a simulated hospital beside it, and keeps them running until Ctrl-C. Started again on the same data
+/// folder it goes on with the same pumps and keys.
+///
+/// Examples:
+///   wardline demo
+///   wardline demo --pumps 200 --faults --for 30m
+///   wardline demo --pump-manifest pumps.csv --drug-library library.xlsx
+///
+/// Everything listens on this machine only. The drug library is invented and not for clinical use.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Demo {
+    /// The data folder; made if it does not exist
+    #[arg(long, default_value = data::DEFAULT, value_name = "FOLDER")]
+    data: PathBuf,
+    /// How many pumps the invented hospital has
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=9_000), conflicts_with = "pump_manifest")]
+    pumps: u16,
+    /// Your own list of pumps instead: CSV or .xlsx with asset_tag, model, serial, care_area
+    #[arg(long, value_name = "FILE")]
+    pump_manifest: Option<PathBuf>,
+    /// Your own drug library instead: .xlsx, CSV or JSON
+    #[arg(long, value_name = "FILE")]
+    drug_library: Option<PathBuf>,
+    /// Let networks, power and disks fail now and then
+    #[arg(long)]
+    faults: bool,
+    /// Stop by itself after this long, such as 90s, 30m or 2h
+    #[arg(long = "for", value_name = "TIME")]
+    lasts: Option<Lasts>,
+    /// The first of three ports: live link, enrolment, console
+    #[arg(long, default_value_t = ports::DEFAULT_BASE, value_name = "PORT")]
+    port_base: u16,
+}
+
+/// How long pumps may take to enrol before the demonstration says that something is wrong.
+const LONGEST_ENROLMENT: Duration = Duration::from_secs(300);
+
+impl Demo {
+    /// Runs until it is told to stop.
+    pub fn run(self) -> anyhow::Result<()> {
+        let list = self.list()?;
+        let library = story::FirstLibrary::read(self.drug_library.as_deref())?;
+        let ports = Ports::from_base(self.port_base)?;
+        ports.check()?;
+        let folder = DataFolder::at(&self.data);
+        folder.create()?;
+        let _lock = folder.lock()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let stop = signals(&runtime)?;
+
+        logs::to_file(&folder.root().join("demo.log"))?;
+        let maker = hospital::maker(&folder)?;
+        let hub = hub::Hub::start(&runtime, &folder, ports, &maker)?;
+        let login = folder.people().join("login.json");
+        hub.kept.write(&login)?;
+        let client = Client::new(&hub.kept)?;
+        hub.welcome(&login);
+
+        let story = story::Story::begin(&client, library);
+        story.expect(&list)?;
+        println!("This build signs no releases yet: pumps keep the library that they came with.");
+        let faults = if self.faults { hospital::Faults::Injected } else { hospital::Faults::None };
+        let opening = hospital::Opening {
+            hub: &hub,
+            folder: &folder,
+            maker,
+            list: &list,
+            library: story.factory_library()?,
+            release_root: None,
+            faults,
+        };
+        let hospital = hospital::Hospital::start(&runtime, opening)?;
+        let result = self.watch(&client, &hospital, &stop);
+        println!("Stopping; the pumps' agents end first, and nothing that was acknowledged is lost.");
+        let summary = hospital.stop(&runtime);
+        hub.stop(&runtime);
+        println!("\n{summary}");
+        result?;
+        match summary.violations.total() {
+            0 => Ok(()),
+            n => Err(Fault::ends(Exit::Failed, format!("{n} promises were broken; they are listed above"))),
+        }
+    }
+
+    fn list(&self) -> anyhow::Result<Vec<ExpectedLine>> {
+        let Some(path) = &self.pump_manifest else {
+            return Ok(fleet::invented(usize::from(self.pumps))?);
+        };
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lines = manifest::from_bytes(&bytes).map_err(|faults| {
+            for fault in &faults.faults {
+                eprintln!("{}", print::safe(&fault.to_string()));
+            }
+            Fault::ends(Exit::NotInOrder, format!("{}: {faults}", path.display()))
+        })?;
+        if lines.len() > fleet::MOST_PUMPS {
+            return Err(Fault::ends(
+                Exit::NotInOrder,
+                format!(
+                    "{} lists {} pumps; one machine simulates at most {}",
+                    path.display(),
+                    lines.len(),
+                    fleet::MOST_PUMPS
+                ),
+            ));
+        }
+        Ok(lines)
+    }
+
+    fn watch(&self, client: &Client, hospital: &hospital::Hospital, stop: &AtomicBool) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let over = || stop.load(Ordering::Relaxed) || self.lasts.is_some_and(|lasts| began.elapsed() >= lasts.0);
+        let bar = status::enrolment_bar(hospital.pumps());
+        while !over() {
+            let (done, _) = status::enrolled(client)?;
+            bar.set_position(done);
+            if done >= hospital.pumps() {
+                break;
+            }
+            if began.elapsed() > LONGEST_ENROLMENT {
+                bar.suspend(|| {
+                    println!(
+                        "Some pumps are not in service after five minutes: see `wardline enrol status` and the console."
+                    );
+                });
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        bar.finish_and_clear();
+        if !over() {
+            println!(
+                "{} pumps are enrolled and linked, after {:.1} s.",
+                hospital.pumps(),
+                began.elapsed().as_secs_f64()
+            );
+        }
+        let mut line = status::Line::new();
+        let mut troubled = false;
+        while !over() {
+            match status::look(client) {
+                Ok(seen) => {
+                    troubled = false;
+                    line.say(&format!("{} · {}", seen.line(), hospital.line()));
+                }
+                Err(error) if !troubled => {
+                    troubled = true;
+                    line.note(&format!("The hub does not answer: {error}"));
+                }
+                Err(_) => {}
+            }
+            std::thread::sleep(status::EVERY);
+        }
+        line.end();
+        Ok(())
+    }
+}
+
+/// A flag that SIGINT and SIGTERM raise; the second signal ends the program at once.
+fn signals(runtime: &tokio::runtime::Runtime) -> anyhow::Result<Arc<AtomicBool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _context = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    runtime.spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if raised.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(stop)
+}
