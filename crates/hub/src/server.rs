@@ -341,7 +341,8 @@ impl Door {
                             let _seat = seat;
                             // What only the handshake needs is given back before the connection is served: the task of
                             // an idle link stays small.
-                            if let Some(served) = Box::pin(connection(tcp, place, &acceptor, hub, serve, stopped)).await {
+                            if let Some(served) = Box::pin(connection(tcp, place, &acceptor, hub, serve, stopped)).await
+                            {
                                 served.await;
                             }
                         });
@@ -399,12 +400,7 @@ async fn connection(
 
 /// The registry is asked again here: a resumed handshake showed no certificate to the verifier. The certificate itself
 /// is let go here, so that an idle link does not hold it.
-fn admit_link(
-    stream: TlsStream<TcpStream>,
-    shown: Option<Shown>,
-    place: SocketAddr,
-    hub: &Arc<Hub>,
-) -> Option<Served> {
+fn admit_link(stream: TlsStream<TcpStream>, shown: Option<Shown>, place: SocketAddr, hub: &Arc<Hub>) -> Option<Served> {
     wardline_model::covers!("N14");
     let Some(Shown::Pump(pump, _)) = shown else {
         hub.links.strangers().note("", place, "not-a-pump-certificate", now());

@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use wardline_model::{ChannelState, EventBody, HoldSupport, Kind, PumpId, Report, Time, covers};
+use wardline_model::{ChannelState, EventBody, Generation, Goal, HoldSupport, Kind, PumpId, Report, Time, covers};
 use wardline_wire::link::{self, HubFrame, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::port::{AgentFrame, ControllerFrame};
 use wardline_wire::{Ask, Channel, Greeting, Holding, ReadBack, Say, limits};
@@ -35,6 +36,8 @@ struct Kept {
     events: Vec<wardline_model::Event>,
     reports: Vec<Report>,
     links: u32,
+    /// Sent after every Welcome.
+    goals: Vec<Vec<u8>>,
 }
 
 /// A hub that keeps the contract, made of a listener and what it has kept.
@@ -80,7 +83,7 @@ impl Hub {
         let (chain, key, root) = &self.client;
         let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.clone()).into();
         let tls = crate::link::client_config(std::slice::from_ref(root), chain.clone(), key).expect("usable");
-        Known { pump: pump(), tls, check_goal: |_| Err("no goals here".into()) }
+        Known { pump: pump(), tls, goal_key: goal_key(1).verifying_key().into() }
     }
 
     fn details(&self) -> Vec<String> {
@@ -108,6 +111,15 @@ impl Drop for Hub {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+fn goal_key(which: u8) -> SigningKey {
+    SigningKey::from_bytes(&[which; 32])
+}
+
+/// A goal that wants nothing, signed.
+fn goal(pump: PumpId, generation: u64, key: &SigningKey) -> Vec<u8> {
+    wardline_release::goal::sign(&Goal::empty(pump, Generation(generation), Time::from_unix_s(1_700_000_000)), key)
 }
 
 fn leaf(
@@ -140,12 +152,16 @@ async fn serve(
             if matches!(body, pump_frame::Body::Events(_)) {
                 left -= 1;
             }
-            let answer = keep(&kept, body);
+            let mut answers: Vec<hub_frame::Body> = keep(&kept, body).into_iter().collect();
+            if matches!(answers[..], [hub_frame::Body::Welcome(_)]) {
+                let goals = kept.lock().expect("not poisoned").goals.clone();
+                answers.extend(goals.into_iter().map(|signed| hub_frame::Body::Goal(link::Goal { signed })));
+            }
             news.notify_waiters();
-            if left > 0
-                && let Some(answer) = answer
-            {
-                let _ = frames.push(&HubFrame { body: Some(answer) });
+            if left > 0 {
+                for answer in answers {
+                    let _ = frames.push(&HubFrame { body: Some(answer) });
+                }
                 let _ = frames.flush().await;
             }
         }
@@ -330,4 +346,24 @@ async fn two_agents_on_one_folder_are_refused() {
     let second = super::Daemon::start(config(folder.path(), &hub), Place::Nowhere, Fault::none(), None);
     assert!(first.is_ok());
     assert!(matches!(second, Err(DaemonError::InUse(_))));
+}
+
+#[tokio::test]
+async fn only_a_goal_that_the_hubs_key_signed_for_this_pump_is_taken() {
+    covers!("N13", "N14");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hub = Hub::start(usize::MAX).await;
+    let other = PumpId::from_bytes([3; 16]);
+    hub.kept.lock().expect("not poisoned").goals = vec![
+        goal(pump(), 9, &goal_key(2)),
+        goal(other, 8, &goal_key(1)),
+        b"not a goal".to_vec(),
+        goal(pump(), 4, &goal_key(1)),
+        goal(pump(), 3, &goal_key(1)),
+    ];
+    let stop = hub.until(|kept| kept.reports.iter().any(|report| report.generation == Generation(4)));
+    let ended = run_as(hub.known(), config(folder.path(), &hub), Place::Nowhere, Fault::after(u64::MAX), stop);
+    in_time("the story", ended).await.expect("ends when told");
+    let kept = hub.kept.lock().expect("not poisoned");
+    assert!(kept.reports.iter().all(|report| report.generation <= Generation(4)), "{:?}", kept.reports);
 }

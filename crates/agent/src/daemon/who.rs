@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use wardline_model::{Goal, PumpId};
+use wardline_model::{Goal, PumpId, covers};
 use wardline_pump::Verified;
+use wardline_release::key::PublicKey;
 
 use crate::config::Config;
 use crate::fault::Killed;
@@ -23,8 +24,8 @@ pub struct Known {
     pub pump: PumpId,
     /// What it shows and believes on the link.
     pub tls: Arc<ClientConfig>,
-    /// Checks a signed goal against the pinned goal key.
-    pub check_goal: fn(&[u8]) -> Result<Verified<Goal>, String>,
+    /// The hub's goal key, pinned at provisioning: no other key's goals count (N13).
+    pub goal_key: PublicKey,
 }
 
 /// The pump's identity over time.
@@ -49,9 +50,13 @@ impl Who {
         std::future::pending().await
     }
 
+    /// A goal that the pinned key signed for this pump.
     fn check_goal(&self, signed: &[u8]) -> Result<Verified<Goal>, String> {
+        covers!("N13", "N14");
         let known = self.known.as_ref().ok_or("the pump does not know its hub's goal key yet")?;
-        (known.check_goal)(signed)
+        let goal =
+            wardline_release::goal::verify(signed, &known.goal_key, known.pump).map_err(|why| why.to_string())?;
+        Ok(Verified::from_verifier(goal.into_inner()))
     }
 }
 
