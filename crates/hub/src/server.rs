@@ -19,6 +19,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use wardline_model::Span;
 use wardline_pki::{Authority, Cert, CertSerial, P256Key, PkiError, profile};
+use wardline_release::key::PublicKey;
+use wardline_release::{Verified, goal};
 use wardline_store::{Actor, Decision, Entry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
@@ -27,6 +29,7 @@ use crate::console::{self, Console, PeerAddress};
 use crate::keys::{KeyError, Keys};
 use crate::link::{Gate, LinkSettings, Links, Peer};
 use crate::state::{Hub, Parts, Registry, now};
+use crate::tasks::planner::{self, Planner};
 use crate::tls::{self, OwnCert, Shown, TlsError};
 
 /// How long an orderly stop waits for open connections.
@@ -200,6 +203,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tasks.spawn(door(est, est_tls, limits.est_connections).serve(Serve::Http(est_router)));
     let shown = console_of(&hub);
     let console_router = console::router(&shown);
+    tasks.spawn(planner_of(&hub).run(stopped.clone()));
     tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
     tasks.spawn(door(console_door, console_tls, limits.console_connections).serve(Serve::Http(console_router)));
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
@@ -217,6 +221,21 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
         now,
     };
     Console::new(hub.store.clone(), wiring, console::Settings::default())
+}
+
+/// The planner, wired to the goal key and the links.
+fn planner_of(hub: &Arc<Hub>) -> Planner {
+    let (signing, links, changed) = (hub.goal_key.clone(), Arc::clone(&hub.links), Arc::clone(hub));
+    let own = PublicKey::from(signing.verifying_key());
+    let wiring = planner::Wiring {
+        // A goal in the database that this hub did not sign was put there by somebody else: it counts for nothing.
+        read_goal: Box::new(move |pump, signed| goal::verify(signed, &own, pump).ok().map(Verified::into_inner)),
+        sign_goal: Box::new(move |wanted| goal::sign(wanted, &signing)),
+        goal_changed: Box::new(move |pump, generation, signed| links.goal_changed(pump, generation, signed)),
+        changed: Box::new(move || changed.note_change()),
+        now,
+    };
+    Planner::new(hub.store.clone(), wiring)
 }
 
 /// Links and reports change all the time, and ages by themselves: the console is told of it at most this often.

@@ -23,8 +23,8 @@ const REST: u32 = 20;
 /// The most goals of one transaction, so that a big plan never holds the writer for long.
 const GOALS_AT_ONCE: usize = 200;
 
-/// Reads a stored goal.
-pub type ReadGoal = Box<dyn Fn(&[u8]) -> Option<Goal> + Send + Sync>;
+/// Reads a stored goal of a pump; nothing when this hub did not sign it.
+pub type ReadGoal = Box<dyn Fn(PumpId, &[u8]) -> Option<Goal> + Send + Sync>;
 /// Signs a goal.
 pub type SignGoal = Box<dyn Fn(&Goal) -> Vec<u8> + Send + Sync>;
 /// Is told of a durable goal: pump, generation, signed bytes.
@@ -113,7 +113,7 @@ impl Planner {
     }
 
     fn facts(&self, row: PumpRow, now: Time) -> PumpFacts {
-        let goal = row.goal.as_deref().and_then(|signed| (self.wiring.read_goal)(signed));
+        let goal = row.goal.as_deref().and_then(|signed| (self.wiring.read_goal)(row.id, signed));
         PumpFacts {
             id: row.id,
             lifecycle: row.standing.lifecycle,
