@@ -93,9 +93,13 @@ impl Process {
                         return line;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{} never printed {text:?}:\n{}", self.name, self.printed()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let printed = self.printed();
+                    panic!("{} never printed {text:?}:\n{printed}", self.name)
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{} ended before it printed {text:?}:\n{}", self.name, self.printed())
+                    let printed = self.printed();
+                    panic!("{} ended before it printed {text:?}:\n{printed}", self.name)
                 }
             }
         }
@@ -136,7 +140,9 @@ impl Process {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{} did not end:\n{}", self.name, self.printed());
+            let in_time = Instant::now() < deadline;
+            let printed = if in_time { String::new() } else { self.printed() };
+            assert!(in_time, "{} did not end:\n{printed}", self.name);
             std::thread::sleep(Duration::from_millis(20));
         }
     }

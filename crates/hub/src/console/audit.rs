@@ -136,6 +136,7 @@ struct AuditTemplate {
     frame: Frame,
     view: AuditPage,
     filters: Vec<(String, String, String)>,
+    names: std::collections::BTreeMap<wardline_model::PumpId, String>,
     actor: String,
     action: String,
     outcome: String,
@@ -146,6 +147,28 @@ struct AuditTemplate {
     csv: String,
     may_verify: bool,
     verified: Option<AuditVerified>,
+}
+
+/// The pump that an actor is, if it is one.
+fn pump_actor(actor: &str) -> Option<wardline_model::PumpId> {
+    actor.strip_prefix("pump:")?.parse().ok()
+}
+
+impl AuditTemplate {
+    /// Who acted, as people call them.
+    fn who(&self, actor: &str) -> String {
+        match (pump_actor(actor), actor.split_once(':')) {
+            (Some(pump), _) => self.names.get(&pump).map_or_else(|| actor.to_owned(), |name| format!("pump {name}")),
+            (None, Some(("person", name))) => name.to_owned(),
+            (None, Some((kind, name))) => format!("{kind} {name}"),
+            (None, None) => actor.to_owned(),
+        }
+    }
+
+    /// The asset tag of a pump.
+    fn tag(&self, pump: &wardline_model::PumpId) -> String {
+        self.names.get(pump).cloned().unwrap_or_else(|| pump.to_string())
+    }
 }
 
 async fn page(
@@ -163,11 +186,21 @@ async fn page(
         .filter(|name| !fields.get(name).is_empty())
         .map(|name| (name.to_owned(), fields.get(name).to_owned(), address("/audit", fields, Some(name), None)))
         .collect();
+    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let actors = view.records.iter().filter_map(|row| pump_actor(&row.actor));
+    let shown: std::collections::BTreeSet<_> = view.records.iter().filter_map(|row| row.pump).chain(actors).collect();
+    let names = snapshot
+        .rows
+        .iter()
+        .filter(|row| shown.contains(&row.id))
+        .map(|row| (row.id, row.asset_tag.to_string()))
+        .collect();
     let mut frame = Frame::new("Audit", "audit", Some(caller), console.now());
     frame.live = verified.is_none();
     show(&AuditTemplate {
         frame,
         filters,
+        names,
         actor: fields.get("actor").into(),
         action: fields.get("action").into(),
         outcome: fields.get("outcome").into(),

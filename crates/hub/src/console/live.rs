@@ -1,6 +1,6 @@
 //! Server-sent events: a page hears that something changed and asks for itself again.
 //!
-//! No data travels here, so nothing can leak past the page's own authorisation. The stream ends within seconds of the
+//! No data travels here (only a `1`, because browsers ignore events without any), so nothing can leak past the page's own authorisation. The stream ends within seconds of the
 //! session (a service must not outlive its disabling, attack class A20).
 
 use std::convert::Infallible;
@@ -56,11 +56,11 @@ async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, List
         }
         listener.over |= !still_signed_in(&listener).await;
         if listener.over {
-            return Some((Ok(Event::default().event("ended").data("")), listener));
+            return Some((Ok(Event::default().event("ended").data("1")), listener));
         }
         if listener.quiet >= AT_LEAST {
             listener.quiet = Duration::ZERO;
-            return Some((Ok(Event::default().event("changed").data("")), listener));
+            return Some((Ok(Event::default().event("changed").data("1")), listener));
         }
     }
 }

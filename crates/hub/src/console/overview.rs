@@ -144,15 +144,22 @@ fn todo(fleet: &[&PumpRow], rollouts: &[RolloutRow], strangers: u64) -> Vec<Todo
     for who in [Owner::Biomed, Owner::Pharmacy, Owner::Security, Owner::It, Owner::Maker] {
         let mine = |row: &PumpRow| row.attention == Attention::NeedsPerson && row.owner == who;
         let waiting = count(&mine);
-        let why = fleet.iter().find(|row| mine(row)).map(|row| row.why.clone()).unwrap_or_default();
-        let what =
-            if waiting == 1 { format!("1 pump: {why}") } else { format!("{} need {}", pumps(&waiting), who.label()) };
-        add(waiting, what, who, "/pumps?attention=needs-person&sort=urgency".into(), Attention::NeedsPerson);
+        match fleet.iter().find(|row| mine(row)) {
+            Some(row) if waiting == 1 => {
+                let (what, href) = (format!("{}: {}", row.asset_tag, row.why), format!("/pumps/{}", row.id));
+                add(1, what, who, href, Attention::NeedsPerson);
+            }
+            _ => {
+                let what = format!("{} need {}", pumps(&waiting), who.label());
+                let href = "/pumps?attention=needs-person&sort=urgency".into();
+                add(waiting, what, who, href, Attention::NeedsPerson);
+            }
+        }
     }
     let silent = count(&|row| row.attention == Attention::Unknown);
     add(
         silent,
-        format!("{} not heard from: find them where they were last seen", pumps(&silent)),
+        format!("{} not heard from: look where last seen", pumps(&silent)),
         Owner::It,
         "/pumps?attention=unknown&sort=last-seen".into(),
         Attention::Unknown,

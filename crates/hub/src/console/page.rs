@@ -166,6 +166,11 @@ pub(super) fn thousands(count: &u64) -> String {
     out
 }
 
+/// Who acted, without the prefix that programs need.
+pub(super) fn person(actor: &str) -> &str {
+    actor.strip_prefix("person:").unwrap_or(actor)
+}
+
 /// A version, or a dash.
 pub(super) fn version(version: &Option<wardline_model::Version>) -> String {
     version.map_or_else(|| "–".into(), |version| version.to_string())

@@ -101,6 +101,7 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
     let spent = now.since(curve.started);
     let span = horizon(spent);
     let x = |at: Time| LEFT + at.since(curve.started).as_ms().min(span.as_ms()) * WIDTH / span.as_ms().max(1);
+    let level = |percent: u8| TOP + HEIGHT - u64::from(percent) * HEIGHT / 100;
     let y = |count: u64| TOP + HEIGHT - count.min(wanted) * HEIGHT / wanted;
     let mut out = format!(
         "<svg class=\"picture\" viewBox=\"0 0 712 244\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
@@ -144,7 +145,7 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
             && let Some(at) = milestone.predicted
             && at.since(curve.started) <= span
         {
-            let goal = y(wanted * u64::from(milestone.target.percent) / 100);
+            let goal = level(milestone.target.percent);
             let _ = write!(out, "<path class=\"line-predicted\" d=\"M{end} {}L{} {goal}\"/>", y(last.settled), x(at));
         }
     }
@@ -152,8 +153,7 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
         if milestone.target.within > span {
             continue;
         }
-        let (cx, cy) =
-            (x(curve.started + milestone.target.within), y(wanted * u64::from(milestone.target.percent) / 100));
+        let (cx, cy) = (x(curve.started + milestone.target.within), level(milestone.target.percent));
         let met = milestone.reached.is_some_and(|reached| reached <= milestone.target.within);
         let title = format!("target: {} % within {}", milestone.target.percent, milestone.target.within);
         let _ = write!(
@@ -189,10 +189,11 @@ pub(super) fn time_line(view: &PumpDetail, events: &[EventRow], now: Time) -> St
     const WIDTH: u64 = 776;
     const LANE: u64 = 28;
     let oldest = events.last().map_or(now, |event| event.event.at.min(now));
-    let span = [Span::from_min(15), Span::from_h(1), Span::from_h(4), Span::from_h(12), Span::from_h(24)]
-        .into_iter()
-        .find(|span| now.since(oldest) <= *span)
-        .unwrap_or(Span::from_h(24));
+    let span =
+        [Span::from_min(15), Span::from_h(1), Span::from_h(2), Span::from_h(5), Span::from_h(8), Span::from_h(12)]
+            .into_iter()
+            .find(|span| now.since(oldest) <= *span)
+            .unwrap_or(Span::from_h(24));
     let start = now - span;
     let x = |at: Time| LEFT + at.since(start).as_ms().min(span.as_ms()) * WIDTH / span.as_ms().max(1);
     let lanes = lanes(view, events, start, now);
@@ -217,7 +218,7 @@ pub(super) fn time_line(view: &PumpDetail, events: &[EventRow], now: Time) -> St
                 out,
                 "<rect class=\"fill-{}{}\" x=\"{from}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>",
                 part.class,
-                if part.solid { "" } else { " wash" },
+                if part.solid { "" } else { " faint" },
                 if part.solid { top } else { top + 6 },
                 to.saturating_sub(from).max(2),
                 if part.solid { 20 } else { 8 },

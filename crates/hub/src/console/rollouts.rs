@@ -17,7 +17,6 @@ use wardline_api::types::{
     RolloutState, Rollouts, Straggler, Uploaded,
 };
 use wardline_fleet::adoption::{self, Candidate, Curve, Point};
-use wardline_fleet::explain;
 use wardline_fleet::lifecycle::Reason;
 use wardline_fleet::plan::{RingMembers, Rules};
 use wardline_model::{CareArea, Kind, Lifecycle, Owner, ReleaseRef, Span, Version};
@@ -172,7 +171,7 @@ async fn stragglers(console: &Console, release: ReleaseRef) -> Result<(Vec<Strag
             last_seen: straggler.last_heard,
             active: straggler.slot.active.map(|active| active.version),
             wait: straggler.slot.wait,
-            why: explain::slot(&straggler.slot),
+            why: views::brief(&straggler.slot),
             next: straggler.slot.next.into(),
             owner: straggler.slot.owner,
             age_ms: straggler.slot.age.map(Span::as_ms),

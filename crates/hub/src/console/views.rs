@@ -6,7 +6,7 @@
 
 use wardline_api::types::{Attention, Certificate, Connection, Down, LinkState, PumpDetail, PumpEvent, PumpRow, Slot};
 use wardline_fleet::explain;
-use wardline_fleet::phase::{Evidence, Phase, SlotPhase, phases};
+use wardline_fleet::phase::{Evidence, HEARD_WITHIN, Phase, SlotPhase, phases};
 use wardline_model::{ChannelState, EventBody, Goal, Kind, Lifecycle, Owner, PerKind, ReleaseRef, Span, Therapy, Time};
 use wardline_store::{self as store, EventRow};
 
@@ -55,6 +55,15 @@ pub(super) fn goal(row: &store::PumpRow) -> Option<Goal> {
     let mut value: serde_json::Value = serde_json::from_slice(row.goal.as_deref()?).ok()?;
     let goal = ["signed", "goal"].into_iter().find_map(|name| value.get_mut(name).map(serde_json::Value::take));
     serde_json::from_value(goal.unwrap_or(value)).ok()
+}
+
+/// What therapy does, as reported; unknown once the report is older than `fleet` believes.
+fn therapy(row: &store::PumpRow, now: Time) -> Therapy {
+    let heard = row.last_seen.max(row.report_received);
+    match (&row.report, heard) {
+        (Some(report), Some(heard)) if now.since(heard) <= HEARD_WITHIN => report.therapy,
+        _ => Therapy::Unknown,
+    }
 }
 
 fn link(row: &store::PumpRow) -> LinkState {
@@ -146,7 +155,7 @@ pub(super) fn pump_row(row: &store::PumpRow, coming: &Coming, now: Time) -> Pump
         link: link(row),
         last_place: row.last_place.clone(),
         last_seen: row.last_seen,
-        therapy: row.report.as_ref().map_or(Therapy::Unknown, |report| report.therapy),
+        therapy: therapy(row, now),
         drug_library: slots.drug_library.active.map(|active| active.version),
         slot: worst.kind,
         phase: worst.phase.as_str().into(),
@@ -193,8 +202,21 @@ fn judge(row: &store::PumpRow, worst: &SlotPhase, now: Time) -> (Attention, Stri
                 Some(left) => (Attention::NeedsPerson, format!("its certificate ends in {left}"), Owner::It, None),
                 None => (Attention::Good, "runs what it should".into(), Owner::Nobody, None),
             },
-            attention => (attention, explain::slot(worst), worst.owner, worst.age),
+            attention => (attention, brief(worst), worst.owner, worst.age),
         },
+    }
+}
+
+/// A slot's story without what stands beside it in a list: what it runs now, and whose turn it is.
+pub(super) fn brief(slot: &SlotPhase) -> String {
+    let story = explain::slot(slot);
+    let story = match story.rfind(" (owner: ").or_else(|| story.rfind(" (nobody needs")) {
+        Some(end) => &story[..end],
+        None => story.as_str(),
+    };
+    match story.split_once("; ") {
+        Some((head, rest)) if head.starts_with("runs ") => rest.replace(", waiting: ", ": "),
+        _ => story.replace(", waiting: ", ": "),
     }
 }
 
@@ -227,7 +249,7 @@ pub(super) fn pump_detail(row: &store::PumpRow, events: &[EventRow], coming: &Co
         goal_generation: row.goal.as_ref().map(|_| row.goal_generation),
         reported_generation: row.report.as_ref().map(|report| report.generation),
         reported_at: row.report_received,
-        slots: Kind::ALL.into_iter().map(|kind| slot(slots.get(kind))).collect(),
+        slots: Kind::ALL.into_iter().rev().map(|kind| slot(slots.get(kind))).collect(),
         down: down.then(|| Down {
             reason: row.standing.reason.clone(),
             by: row.standing.by.clone(),
@@ -245,7 +267,7 @@ fn slot(phase: &SlotPhase) -> Slot {
         active: phase.active.map(|active| active.version),
         active_digest: phase.active.map(|active| active.digest),
         wait: phase.wait,
-        why: explain::slot(phase),
+        why: brief(phase),
         owner: phase.owner,
         age_ms: phase.age.map(Span::as_ms),
         next: phase.next.into(),
