@@ -73,7 +73,7 @@ impl Inner {
     fn effect(&mut self, effect: Effect, inputs: &mut VecDeque<Input>) {
         match effect {
             Effect::Persist(shelf) => {
-                if let Err(error) = self.folder.keep_shelf(shelf, self.targets) {
+                if let Err(error) = self.folder.keep_shelf(shelf) {
                     // The pointer still says what is current; the shelf is made whole at the next boot.
                     tracing::warn!(%error, serial = %self.setup.serial, "the controller's shelf could not be written");
                 }
@@ -99,17 +99,12 @@ impl Inner {
         let offer = self.offered.take().filter(|offer| offer.release == release);
         let result = match &offer {
             None => Err((Refusal::Digest, "the offer is not whole".to_owned())),
-            Some(offer) => trust::verify(self.setup.trust, &self.folder, self.targets, &self.setup.books, offer)
-                .and_then(|verified| {
-                    let storage = |error: std::io::Error| (Refusal::TooLarge, format!("it could not be kept: {error}"));
-                    let artifact = offer.only(wardline_wire::Part::Artifact).unwrap_or_default();
-                    self.folder.keep_release(&release, artifact).map_err(storage)?;
-                    if let Some(root) = &verified.root {
-                        self.folder.pin_root(root).map_err(storage)?;
-                    }
-                    self.targets = verified.targets;
-                    Ok(())
-                }),
+            Some(offer) => trust::verify(self.setup.trust, &self.folder, &self.setup.books, offer).and_then(|root| {
+                let storage = |error: std::io::Error| (Refusal::TooLarge, format!("it could not be kept: {error}"));
+                let artifact = offer.only(wardline_wire::Part::Artifact).unwrap_or_default();
+                self.folder.keep_release(&release, artifact).map_err(storage)?;
+                root.map_or(Ok(()), |root| self.folder.pin_root(&root).map_err(storage))
+            }),
         };
         if let Err((_, sentence)) = &result {
             tracing::info!(serial = %self.setup.serial, %sentence, "the controller refused a release");

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `root.json` | the newest root that the controller pins |
-//! | `shelf.json` | which library is current, previous and staged, the floor, and the newest targets metadata seen |
+//! | `shelf.json` | which library is current, previous and staged, and the floor |
 //! | `pointer.json` | the library that therapy reads; moving it is the switch |
 //! | `releases/<digest>` | verified artifacts |
 //!
@@ -32,8 +32,6 @@ struct Kept {
     previous: Option<ReleaseRef>,
     staged: Option<ReleaseRef>,
     floor: Option<ReleaseRef>,
-    /// The newest targets metadata that was believed; older is refused.
-    targets: u64,
 }
 
 /// The folder of one controller.
@@ -83,23 +81,23 @@ impl Folder {
         self.replace(&self.place.join("root.json"), root)
     }
 
-    /// The shelf, and the number of the newest targets metadata. A shelf that cannot be read is an empty one: the
+    /// The shelf. A shelf that cannot be read is an empty one: the
     /// pointer still says what is current.
     #[must_use]
-    pub fn shelf(&self) -> (Shelf, u64) {
+    pub fn shelf(&self) -> Shelf {
         let kept: Kept =
             self.small("shelf.json").and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let Kept { current, previous, staged, floor, targets } = kept;
-        (Shelf { current, previous, staged, floor }, targets)
+        let Kept { current, previous, staged, floor } = kept;
+        Shelf { current, previous, staged, floor }
     }
 
     /// Replaces the shelf, and throws away artifacts that nothing on it names.
     ///
     /// # Errors
     /// What the system said; the old shelf stays then.
-    pub fn keep_shelf(&self, shelf: Shelf, targets: u64) -> io::Result<()> {
+    pub fn keep_shelf(&self, shelf: Shelf) -> io::Result<()> {
         let Shelf { current, previous, staged, floor } = shelf;
-        let kept = Kept { current, previous, staged, floor, targets };
+        let kept = Kept { current, previous, staged, floor };
         let bytes = serde_json::to_vec(&kept).map_err(io::Error::other)?;
         self.replace(&self.place.join("shelf.json"), &bytes)?;
         self.throw_away([current, previous, staged, floor, self.pointed()]);

@@ -153,7 +153,6 @@ struct Inner {
     setup: Setup,
     folder: Folder,
     machine: Controller,
-    targets: u64,
     beds: Vec<Bed>,
     /// What waits for the agent.
     words: VecDeque<Say>,
@@ -182,7 +181,7 @@ impl Reference {
         if let Some(root) = setup.root.as_deref().filter(|_| folder.root().is_none()) {
             folder.pin_root(root)?;
         }
-        let (shelf, targets) = folder.shelf();
+        let shelf = folder.shelf();
         let clock = setup.clock.clone();
         let mut fx: Vec<Effect> = Vec::new();
         let machine = Controller::power_up(
@@ -200,7 +199,6 @@ impl Reference {
             setup,
             folder,
             machine,
-            targets,
             beds,
             words: VecDeque::new(),
             connection: 0,
@@ -242,8 +240,7 @@ impl Reference {
             Controller::power_up(wardline_pump::Rules::all(), support, channels, shelf, pointer, now, &mut fx);
         inner.carry_out(fx);
         let shelf = *inner.machine.shelf();
-        let targets = inner.targets;
-        inner.folder.keep_shelf(shelf, targets)?;
+        inner.folder.keep_shelf(shelf)?;
         Ok(release)
     }
 

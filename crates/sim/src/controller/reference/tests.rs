@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use wardline_agent::controller::{Bundle, Controller as Agent, OfferOnItsWay};
 use wardline_library::{BolusProgram, DosingUnit, EntryKey, Program, demonstration};
 use wardline_model::{Decimal, Refusal, covers};
+use wardline_release::author::{self, Role, TopRoles};
+use wardline_release::key::PublicKey;
 use wardline_wire::{Ask, DenyReason, Holding, SwitchRefusal};
 
 use super::*;
@@ -175,6 +178,10 @@ impl Port {
 
     async fn offer(&mut self, release: ReleaseRef, artifact: Vec<u8>) -> Result<(), Refusal> {
         let bundle = Bundle { artifact, targets: b"{}".to_vec(), delegated: b"{}".to_vec(), ..Bundle::default() };
+        self.offer_bundle(release, bundle).await
+    }
+
+    async fn offer_bundle(&mut self, release: ReleaseRef, bundle: Bundle) -> Result<(), Refusal> {
         let mut offer = OfferOnItsWay::new(release, bundle);
         while let Some(ask) = offer.next_ask() {
             self.agent.ask(ask).unwrap();
@@ -263,8 +270,79 @@ async fn spoilt_bytes_and_other_versions_are_refused() {
     assert_eq!(port.offer(release, artifact).await, Ok(()));
 }
 
+fn public(key: &SigningKey) -> PublicKey {
+    key.verifying_key().into()
+}
+
+/// The people of an invented hospital.
+struct People {
+    root: SigningKey,
+    targets: SigningKey,
+    pharmacists: [SigningKey; 2],
+}
+
+impl People {
+    fn invented(seed: u8) -> Self {
+        let key = |n: u8| SigningKey::from_bytes(&[seed.wrapping_mul(16).wrapping_add(n); 32]);
+        Self { root: key(1), targets: key(2), pharmacists: [key(3), key(4)] }
+    }
+
+    fn root(&self) -> Vec<u8> {
+        let one = |key: &SigningKey| Role { keys: vec![public(key)], threshold: 1 };
+        let roles = TopRoles {
+            root: one(&self.root),
+            timestamp: one(&self.targets),
+            snapshot: one(&self.targets),
+            targets: one(&self.targets),
+        };
+        author::root(1, EXPIRES, &roles).signed_by(&[&self.root]).to_bytes()
+    }
+
+    /// What the agent hands over when these pharmacists signed this release.
+    fn bundle(&self, release: ReleaseRef, artifact: &[u8], signers: &[&SigningKey]) -> Bundle {
+        let role = Role { keys: self.pharmacists.iter().map(public).collect(), threshold: 2 };
+        let targets = author::targets(1, EXPIRES, &[(Kind::DrugLibrary, role)]);
+        let entry = author::Entry { reference: release, entries: Some(1), notes: String::new(), withdrawn: None };
+        let delegated = author::delegated(1, EXPIRES, &[entry]).signed_by(signers).to_bytes();
+        let targets = targets.signed_by(&[&self.targets]).to_bytes();
+        Bundle { roots: Vec::new(), targets, delegated, artifact: artifact.to_vec() }
+    }
+}
+
+const EXPIRES: Time = Time::from_unix_s(4_000_000_000);
+
 #[tokio::test]
-async fn a_pinning_controller_takes_nothing_without_signatures() {
+async fn a_pinning_controller_takes_only_what_two_pharmacists_signed() {
+    covers!("N4", "N13");
+    let (people, strangers) = (People::invented(1), People::invented(2));
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = setup(folder.path(), Trust::Pinned);
+    setup.root = Some(people.root());
+    let pump = Reference::power_up(setup).unwrap();
+    pump.commission(&demonstration(1).unwrap()).unwrap();
+    let (release, artifact) = release_of(&demonstration(2).unwrap());
+    let mut port = Port::connect(&pump).await;
+    let [a, b] = &people.pharmacists;
+    let foreign = strangers.bundle(release, &artifact, &[&strangers.pharmacists[0], &strangers.pharmacists[1]]);
+    assert_eq!(port.offer_bundle(release, foreign).await, Err(Refusal::Signatures));
+    for half in [vec![a], vec![b], vec![a, &strangers.pharmacists[0]], vec![]] {
+        let bundle = people.bundle(release, &artifact, &half);
+        assert_eq!(port.offer_bundle(release, bundle).await, Err(Refusal::Signatures));
+    }
+    let good = people.bundle(release, &artifact, &[a, b]);
+    let empty = Bundle { delegated: b"{}".to_vec(), ..good.clone() };
+    assert_eq!(port.offer_bundle(release, empty).await, Err(Refusal::Signatures));
+    let mut spoilt = good.clone();
+    spoilt.artifact[40] ^= 1;
+    assert_eq!(port.offer_bundle(release, spoilt).await, Err(Refusal::Digest));
+    assert_eq!(port.offer_bundle(release, good).await, Ok(()));
+    let hold = port.hold(release).await.unwrap();
+    let switched = port.ask(Ask::MakeCurrent { hold, release }).await;
+    assert_eq!(switched, Say::Switched { kind: Kind::DrugLibrary, to: Some(release) });
+}
+
+#[tokio::test]
+async fn a_controller_without_a_pinned_root_takes_nothing() {
     covers!("N13");
     let folder = tempfile::tempdir().unwrap();
     let pump = Reference::power_up(setup(folder.path(), Trust::Pinned)).unwrap();

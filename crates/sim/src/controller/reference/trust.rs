@@ -1,7 +1,8 @@
 //! The controller verifies for itself, from the root that it pins, and believes nothing that an agent says (N13).
 
 use wardline_library::digest_of;
-use wardline_model::{Refusal, covers};
+use wardline_model::{Refusal, Version, covers};
+use wardline_release::therapy::{self, Bundle};
 use wardline_wire::Part;
 
 use super::books::Books;
@@ -21,17 +22,16 @@ pub enum Trust {
 /// Why a release was refused: the word for the hub, and a sentence for people.
 pub type Refused = (Refusal, String);
 
-/// Verifies an offer; gives the newest root and the number of the targets metadata, to be kept.
+/// Verifies an offer; gives the newest root of its chain when it is newer than the pinned one, to be pinned.
 ///
 /// # Errors
 /// The reason to refuse.
-pub fn verify(trust: Trust, folder: &Folder, targets: u64, books: &Books, offer: &Offer) -> Result<Verified, Refused> {
+pub fn verify(trust: Trust, folder: &Folder, books: &Books, offer: &Offer) -> Result<Option<Vec<u8>>, Refused> {
     covers!("N4", "N13");
-    let missing = || (Refusal::Signatures, "the offer lacks a part".to_owned());
     let artifact = offer.only(Part::Artifact).ok_or_else(missing)?;
-    let verified = match trust {
-        Trust::Pinned => signed(folder, targets, offer)?,
-        Trust::DigestOnly => Verified { root: None, targets },
+    let root = match trust {
+        Trust::Pinned => signed(folder, offer, artifact)?,
+        Trust::DigestOnly => None,
     };
     if artifact.len() as u64 != offer.release.length || digest_of(artifact) != offer.release.digest {
         return Err((Refusal::Digest, "the artifact's bytes are not the ones that were signed".into()));
@@ -44,25 +44,28 @@ pub fn verify(trust: Trust, folder: &Folder, targets: u64, books: &Books, offer:
             format!("the library says version {}, the release {}", book.library.version(), offer.release.version);
         return Err((Refusal::Controller, sentence));
     }
-    Ok(verified)
+    Ok(root)
 }
 
-/// What a verified offer leaves behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// The newest root of its chain, when there was a newer one.
-    pub root: Option<Vec<u8>>,
-    /// The number of its targets metadata.
-    pub targets: u64,
+fn missing() -> Refused {
+    (Refusal::Signatures, "the offer lacks a part, or has one twice".to_owned())
 }
 
-/// Root chain, targets, threshold of the delegated role. Until it is written against the release crate's own check, a
-/// pinning controller takes nothing, whatever it is offered: the safe half of the rule.
-fn signed(folder: &Folder, targets: u64, offer: &Offer) -> Result<Verified, Refused> {
-    if folder.root().is_none() {
-        return Err((Refusal::Signatures, "this controller has no pinned root: commission the pump first".into()));
-    }
-    let roots = offer.roots().count();
-    let sentence = format!("{roots} roots were offered after targets {targets}, and no signature can be checked yet");
-    Err((Refusal::Signatures, sentence))
+/// Root chain from the pinned root, targets, threshold of the delegated role, digest: all by the pure crate `release`.
+/// No clock: the pump's may be wrong, and the agent's own check looks at expiry.
+fn signed(folder: &Folder, offer: &Offer, artifact: &[u8]) -> Result<Option<Vec<u8>>, Refused> {
+    let pinned = folder.root().ok_or_else(|| {
+        (Refusal::Signatures, "this controller has no pinned root: commission the pump first".to_owned())
+    })?;
+    let roots: Vec<Vec<u8>> = offer.roots().map(<[u8]>::to_vec).collect();
+    let bundle = Bundle {
+        roots: &roots,
+        targets: offer.only(Part::Targets).ok_or_else(missing)?,
+        delegated: offer.only(Part::Delegated).ok_or_else(missing)?,
+        artifact,
+    };
+    // The floor is the machine's: it knows about going back under the hold that made a switch.
+    therapy::verify(&pinned, &bundle, &offer.release, Version::default())
+        .map(|accepted| accepted.new_root)
+        .map_err(|refused| (refused.refusal(), refused.to_string()))
 }
