@@ -42,11 +42,25 @@ pub fn verify(bytes: &[u8], goal_key: &PublicKey, pump: PumpId) -> Result<Verifi
     Ok(Verified::proven(goal))
 }
 
-fn checked(bytes: &[u8], goal_key: &PublicKey) -> Result<Goal, Why> {
+/// Reads a goal without any proof: for screens of the hub that signed and stored it. It must never reach a pump's machine,
+/// which takes only what [`verify`] gives.
+///
+/// # Errors
+/// What is wrong with its form.
+pub fn unproven(bytes: &[u8]) -> Result<Goal, Refused> {
+    let read = || from_value(parsed(bytes)?.get("signed").ok_or(Why::Shape("signed"))?);
+    read().map_err(|why: Why| why.about("goal"))
+}
+
+fn parsed(bytes: &[u8]) -> Result<Value, Why> {
     if bytes.len() as u64 > MAX_GOAL_BYTES {
         return Err(Why::TooLarge { limit: MAX_GOAL_BYTES });
     }
-    let value = Value::parse(bytes)?;
+    Ok(Value::parse(bytes)?)
+}
+
+fn checked(bytes: &[u8], goal_key: &PublicKey) -> Result<Goal, Why> {
+    let value = parsed(bytes)?;
     let signed = value.get("signed").ok_or(Why::Shape("signed"))?;
     let entries = value.get("signatures").and_then(Value::as_array).ok_or(Why::Shape("signatures"))?;
     let id = goal_key.id();

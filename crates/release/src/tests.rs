@@ -358,3 +358,15 @@ fn a_goal_is_believed_only_from_the_pinned_key_and_only_by_its_pump() {
     }
     assert!(goal::verify(&vec![b' '; 20_000], &hub, goal.pump).unwrap_err().to_string().contains("16384"));
 }
+
+#[test]
+fn what_a_screen_reads_of_a_goal_is_what_was_signed() {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let pump = wardline_model::PumpId::from_bytes([1; 16]);
+    let mut goal =
+        wardline_model::Goal::empty(pump, wardline_model::Generation(3), wardline_model::Time::from_unix_s(5));
+    goal.slots.drug_library.want =
+        Some(crate::author::reference(wardline_model::Kind::DrugLibrary, wardline_model::Version(2), b"artifact"));
+    assert_eq!(crate::goal::unproven(&crate::goal::sign(&goal, &key)).unwrap(), goal);
+    assert!(crate::goal::unproven(b"{}").is_err());
+}

@@ -52,9 +52,7 @@ pub(super) fn evidence<'a>(row: &'a store::PumpRow, goal: Option<&'a Goal>, comi
 
 /// The newest goal, out of its signed form.
 pub(super) fn goal(row: &store::PumpRow) -> Option<Goal> {
-    let mut value: serde_json::Value = serde_json::from_slice(row.goal.as_deref()?).ok()?;
-    let goal = ["signed", "goal"].into_iter().find_map(|name| value.get_mut(name).map(serde_json::Value::take));
-    serde_json::from_value(goal.unwrap_or(value)).ok()
+    wardline_release::goal::unproven(row.goal.as_deref()?).ok()
 }
 
 /// What therapy does, as reported; unknown once the report is older than `fleet` believes.
