@@ -309,7 +309,9 @@ async fn ready<T>(future: &mut Option<std::pin::Pin<Box<dyn Future<Output = T> +
 
 fn lock(config: &Config) -> Result<File, DaemonError> {
     let io = |source| SealedError::Io { doing: "making", path: config.state.clone(), source };
-    std::fs::create_dir_all(&config.state).map_err(io)?;
+    // Nobody else on the pump has business here.
+    let mut folder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(folder.recursive(true), 0o700).create(&config.state).map_err(io)?;
     let lock = File::create(config.state.join("lock")).map_err(io)?;
     lock.try_lock().map_err(|_| DaemonError::InUse(config.state.display().to_string()))?;
     Ok(lock)

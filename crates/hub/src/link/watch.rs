@@ -61,26 +61,25 @@ pub(super) fn cut_late(links: &Links, now: Time) {
 
 async fn flush_presence(links: &Links) {
     let changes = std::mem::take(&mut *links.presence.lock().unwrap_or_else(PoisonError::into_inner));
-    // All at once, so that they share one commit; those of one pump in their order.
-    let mut by_pump = std::collections::BTreeMap::<_, Vec<Presence>>::new();
+    // Of each pump only the last change counts: a storm of reconnects costs one row for each pump and tick.
+    let mut last = std::collections::BTreeMap::new();
     for change in changes {
         let pump = match &change {
             Presence::Up { pump, .. } | Presence::Down { pump, .. } => *pump,
         };
-        by_pump.entry(pump).or_default().push(change);
+        last.insert(pump, change);
     }
-    join_all(by_pump.into_values().map(|changes| store_presence(links, changes))).await;
+    // All at once, so that they share one commit.
+    join_all(last.into_values().map(|change| store_presence(links, change))).await;
 }
 
-async fn store_presence(links: &Links, changes: Vec<Presence>) {
-    for change in changes {
-        let stored = match &change {
-            Presence::Up { pump, place, at } => links.store.link_up(*pump, &links.node, place, *at).await,
-            Presence::Down { pump, at } => links.store.link_down(*pump, &links.node, *at).await,
-        };
-        if let Err(error) = stored {
-            tracing::error!(?change, %error, "the store could not note a link's change; the screen may be wrong");
-        }
+async fn store_presence(links: &Links, change: Presence) {
+    let stored = match &change {
+        Presence::Up { pump, place, at } => links.store.link_up(*pump, &links.node, place, *at).await,
+        Presence::Down { pump, at } => links.store.link_down(*pump, &links.node, *at).await,
+    };
+    if let Err(error) = stored {
+        tracing::error!(?change, %error, "the store could not note a link's change; the screen may be wrong");
     }
 }
 
