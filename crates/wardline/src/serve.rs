@@ -1,5 +1,6 @@
 //! `wardline serve`: the hub, until it is told to stop.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -38,7 +39,8 @@ impl Serve {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            println!("Stopping: pumps keep infusing and come back when the hub does.");
+            // Whoever read our output may be gone: an orderly stop matters more.
+            let _ = writeln!(std::io::stdout(), "Stopping: pumps keep infusing and come back when the hub does.");
             running.stop().await;
             anyhow::Ok(())
         })

@@ -1,0 +1,146 @@
+//! The real program, as a hospital would use it: prepare, serve, import, take down, give back, verify, back up, restore.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use wardline_model::covers;
+
+/// Three ports that nobody listens on, one after the other.
+fn free_ports() -> u16 {
+    for _ in 0..50 {
+        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = probe.local_addr().unwrap().port();
+        drop(probe);
+        let all = (base..base.saturating_add(3)).map(|port| TcpListener::bind(("127.0.0.1", port)));
+        if base < 65_000 && all.collect::<Result<Vec<_>, _>>().is_ok() {
+            return base;
+        }
+    }
+    panic!("no three free ports");
+}
+
+fn wardline(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wardline"))
+        .current_dir(folder)
+        .env("WARDLINE_LOGIN", folder.join("login.json"))
+        .env_remove("WARDLINE_TOKEN")
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// Runs a command that must do well; gives what it printed.
+fn well(folder: &Path, args: &[&str]) -> String {
+    let output = wardline(folder, args);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{args:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// Runs a command that must end with this code; gives what it said on standard error.
+fn ends(folder: &Path, code: i32, args: &[&str]) -> String {
+    let output = wardline(folder, args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    said
+}
+
+/// A hub that is ended in order when the test is done with it, and killed when the test fails.
+struct Serving(Child);
+
+impl Serving {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wardline"))
+            .current_dir(folder)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.map_while(Result::ok).any(|line| line.starts_with("console"));
+        let serving = Self(child);
+        assert!(ready, "the hub ended before it listened");
+        serving
+    }
+
+    fn stop(mut self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_hospital_is_run_from_the_command_line() {
+    covers!("N8", "N11");
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let base = free_ports();
+    let place = |offset: u16| format!("127.0.0.1:{}", base + offset);
+    let (link, est, console) = (place(0), place(1), place(2));
+    let init = ["init", "--hospital", "St. Elsewhere", "--link", &link, "--est", &est, "--console", &console];
+    assert!(well(at, &init).contains("/sign-in/once?token="));
+    assert!(ends(at, 1, &init).contains("holds a hub already"));
+    let token = well(at, &["token", "create", "test", "--role", "administrator", "--data", "wardline-data"]);
+    let viewer = well(at, &["token", "create", "eyes", "--role", "viewer", "--data", "wardline-data"]);
+
+    let serving = Serving::start(at);
+    let hub = format!("https://localhost:{}", base + 2);
+    let ca = "wardline-data/hub/keys/root.pem";
+    ends(at, 4, &["pumps"]);
+    well(at, &["login", "--hub", &hub, "--ca", ca, "--token", token.trim()]);
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/pump-manifest.csv");
+    assert!(well(at, &["pumps", "import", list]).contains("24 pumps are expected now"));
+    assert!(ends(at, 6, &["pumps", "import", list]).contains("is on the list already"));
+    assert!(well(at, &["pumps", "--search", "intensive P-0001"]).contains("1 of 1 pumps"));
+
+    let down = well(at, &["quarantine", "P-0007", "HX3-007009", "--reason", "scans the network"]);
+    assert!(down.contains("2 pumps") && down.contains("Therapy is not touched"), "{down}");
+    assert!(well(at, &["pump", "show", "P-0007"]).contains("scans the network"));
+    assert!(ends(at, 4, &["pump", "retire", "P-0007", "--reason", "x", "--token", viewer.trim()]).contains("viewer"));
+    well(at, &["quarantine", "P-0007", "P-0009", "--undo", "--reason", "clean"]);
+    assert!(ends(at, 3, &["pump", "show", "P-9999"]).contains("P-9999"));
+    assert!(well(at, &["audit", "list", "--pump", "P-0007"]).contains("scans the network"));
+    assert!(well(at, &["audit", "verify"]).contains("intact"));
+    let json: serde_json::Value = serde_json::from_str(&well(at, &["pumps", "--json", "--size", "500"])).unwrap();
+    assert_eq!(json["total"], 24);
+    serving.stop();
+
+    assert!(well(at, &["audit", "verify", "--data", "wardline-data"]).contains("intact"));
+    assert!(ends(at, 5, &["pumps"]).contains("wardline serve"));
+    well(at, &["keys", "rotate", "--master", "--reason", "yearly"]);
+    well(at, &["backup", "--to", "monday.wardline"]);
+    let database = at.join("wardline-data/hub");
+    for entry in std::fs::read_dir(&database).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("hub.db") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    well(at, &["restore", "--from", "monday.wardline"]);
+    let serving = Serving::start(at);
+    assert!(well(at, &["audit", "list", "--pump", "P-0007"]).contains("scans the network"));
+    serving.stop();
+}
+
+#[test]
+fn the_demonstration_ends_by_itself_with_no_promise_broken() {
+    covers!("N1");
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports().to_string();
+    let said = well(folder.path(), &["demo", "--pumps", "3", "--for", "2s", "--port-base", &base]);
+    for words in ["Sign in once", "SHA-256", "not for clinical use", "imported a list of 3 pumps", "0 never events"] {
+        assert!(said.contains(words), "{words:?} is missing in:\n{said}");
+    }
+    let again = well(folder.path(), &["demo", "--pumps", "3", "--for", "1s", "--port-base", &base]);
+    assert!(again.contains("knows 3 pumps already"), "{again}");
+}
