@@ -67,6 +67,31 @@ async fn therapy_goes_on_without_a_hub() {
 }
 
 #[tokio::test]
+async fn therapy_goes_on_through_every_fault() {
+    covers!("N1", "N3", "N5", "N7", "N8");
+    let folder = tempfile::tempdir().unwrap();
+    let hospital = Hospital::start(config(folder.path(), Faults::Injected)).await.unwrap();
+    let lives = lock(&hospital.shared.lives).clone();
+    until(&hospital, |summary| summary.nurses.infusions > 3).await;
+    for (at, life) in lives.iter().enumerate() {
+        match at {
+            0 => life.network(Mood::HalfOpen),
+            1 => life.network(Mood::Garbage),
+            2 => life.network(Mood::Cut),
+            3 => life.disk(crate::controller::reference::Room::None),
+            _ => life.power_off(),
+        }
+    }
+    let before = hospital.summary();
+    assert_eq!(before.powered, 4);
+    lives.iter().skip(4).for_each(|life| life.power_on());
+    let enough = before.nurses.infusions + 5;
+    until(&hospital, |summary| summary.nurses.infusions > enough && summary.violations.looks > 12).await;
+    let summary = hospital.stop().await;
+    assert_eq!((summary.powered, summary.violations.stories), (6, Vec::new()));
+}
+
+#[tokio::test]
 async fn a_birth_certificate_is_made_once_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let now = Time::from_unix_s(1_700_000_000);

@@ -353,6 +353,30 @@ async fn a_controller_without_a_pinned_root_takes_nothing() {
 }
 
 #[tokio::test]
+async fn a_full_disk_leaves_a_usable_library_and_the_next_try_works() {
+    covers!("N6", "N7");
+    let folder = tempfile::tempdir().unwrap();
+    let pump = pump(folder.path());
+    let (release, artifact) = release_of(&demonstration(2).unwrap());
+    let mut port = Port::connect(&pump).await;
+    pump.disk(Room::None);
+    assert!(port.offer(release, artifact.clone()).await.is_err());
+    pump.disk(Room::Enough);
+    assert_eq!(port.offer(release, artifact).await, Ok(()));
+    let hold = port.hold(release).await.unwrap();
+    pump.disk(Room::None);
+    let refused = port.ask(Ask::MakeCurrent { hold, release }).await;
+    assert!(matches!(refused, Say::SwitchRefused { reason: SwitchRefusal::Storage, .. }), "{refused:?}");
+    assert_eq!(pump.library().unwrap().library.version().0, 1);
+    port.agent.ask(Ask::Release { hold }).unwrap();
+    pump.disk(Room::Enough);
+    let hold = port.hold(release).await.unwrap();
+    let switched = port.ask(Ask::MakeCurrent { hold, release }).await;
+    assert_eq!(switched, Say::Switched { kind: Kind::DrugLibrary, to: Some(release) });
+    assert_eq!(pump.library().unwrap().library.version().0, 2);
+}
+
+#[tokio::test]
 async fn a_person_breaks_a_hold_and_an_agent_that_is_gone_holds_nothing() {
     covers!("N1", "N12");
     let folder = tempfile::tempdir().unwrap();
