@@ -6,6 +6,7 @@
 mod cut;
 mod density;
 mod drivers;
+mod events;
 mod machine;
 mod peer;
 mod server;
@@ -48,6 +49,8 @@ enum Row {
         #[arg(long, default_value_t = 300)]
         cuts: usize,
     },
+    /// Durable acknowledged events per second, on SQLite and PostgreSQL.
+    Events(events::Args),
     /// The hub's process. Started by the other commands.
     #[command(hide = true)]
     Server(server::Options),
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         Row::Density { pumps } => density::run(pumps),
         Row::Storm { pumps, seconds } => storm::run(pumps, seconds),
         Row::Cut { pumps, cuts } => cut::run(pumps, cuts),
+        Row::Events(args) => tokio::runtime::Runtime::new()?.block_on(events::run(&args)),
         Row::Server(options) => server::run(&options),
         Row::Drivers(options) => drivers::run(&options),
     }

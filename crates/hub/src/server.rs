@@ -207,6 +207,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
     tasks.spawn(door(console_door, console_tls, limits.console_connections).serve(Serve::Http(console_router)));
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
+    let housekeeping = crate::tasks::housekeeping::Housekeeping::new(hub.store.clone(), hub.audit_key.clone(), now);
+    tasks.spawn(housekeeping.run(stopped.clone()));
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
     Ok(Running { hub, link_addr, est_addr, console_addr, stop, tasks })
 }

@@ -2,6 +2,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `housekeeping` | pins the audit, removes what expired, tells of renewals that did not come |
 //! | `planner` | gives pumps their turn in rollouts, and keeps samples of adoption |
 
+pub mod housekeeping;
 pub mod planner;
