@@ -131,7 +131,7 @@ run "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off -
     -c shared_buffers=64MB >"$DIR/server.log" 2>&1 &
 server=$!
 cat >/dev/null
-kill -INT $server; wait $server; rm -rf "$DIR"
+kill -INT "$(head -n 1 "$DIR/data/postmaster.pid")"; wait $server; rm -rf "$DIR"
 "#;
 
 impl Server {
