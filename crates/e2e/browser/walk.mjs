@@ -126,6 +126,7 @@ process.exit(faults.length === 0 ? 0 : 1);
 async function ward() {
   await see(page, "overview", "/");
   await see(page, "pumps", "/pumps");
+  await see(page, "pumps-all-columns", "/pumps?" + ["state", "area", "therapy", "library", "seen", "life", "model", "place", "certificate"].map((key) => `column=${key}`).join("&"));
   await see(page, "pumps-filtered", "/pumps?attention=needs-person&sort=urgency");
   await see(page, "pumps-none", "/pumps?search=nothing-like-this");
   await see(page, "pump", `/pumps/${pump}`);

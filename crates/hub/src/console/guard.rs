@@ -290,7 +290,7 @@ async fn read_form(route: &Route, headers: &HeaderMap, body: Body) -> Result<Fie
 }
 
 /// Reads `application/x-www-form-urlencoded` (WHATWG URL, section 5.1).
-fn pairs(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+pub(super) fn pairs(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(bytes).ok()?;
     text.split('&')
         .filter(|pair| !pair.is_empty())

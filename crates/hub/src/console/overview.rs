@@ -47,7 +47,7 @@ pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers:
     let (attention, answer) =
         answer(total, safe, of(Attention::NeedsPerson), of(Attention::Danger), of(Attention::Unknown));
     let mut names: Vec<&str> = fleet.iter().map(|row| row.care_area.as_str()).collect();
-    names.sort_unstable();
+    names.sort_by_cached_key(|name| natural(name));
     names.dedup();
     let care_areas = names
         .into_iter()
@@ -79,6 +79,24 @@ pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers:
         expiring,
         strangers,
     }
+}
+
+/// Sorts `Ward 7` before `Ward 10`: every run of digits counts as its number.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let (mut word, mut number) = (String::new(), None::<u64>);
+    for c in name.to_lowercase().chars() {
+        match (c.to_digit(10), number) {
+            (Some(digit), _) => number = Some(number.unwrap_or(0).saturating_mul(10).saturating_add(digit.into())),
+            (None, None) => word.push(c),
+            (None, Some(ended)) => {
+                parts.push((std::mem::replace(&mut word, c.into()), ended));
+                number = None;
+            }
+        }
+    }
+    parts.push((word, number.unwrap_or(0)));
+    parts
 }
 
 /// The sentence on top. Unknown pumps are never counted as safe.
@@ -150,7 +168,7 @@ fn todo(fleet: &[&PumpRow], rollouts: &[RolloutRow], strangers: u64) -> Vec<Todo
                 add(1, what, who, href, Attention::NeedsPerson);
             }
             _ => {
-                let what = format!("{} need {}", pumps(&waiting), who.label());
+                let what = format!("{} wait for {}", pumps(&waiting), who.label());
                 let href = "/pumps?attention=needs-person&sort=urgency".into();
                 add(waiting, what, who, href, Attention::NeedsPerson);
             }
@@ -187,6 +205,7 @@ struct OverviewPage {
     frame: Frame,
     view: Overview,
     areas: Vec<Area>,
+    one_each: bool,
     counts: Vec<(Attention, u64, String)>,
 }
 
@@ -232,5 +251,5 @@ pub(super) async fn show_page(
         .map(|count| (count.attention, count.pumps, format!("/pumps?attention={}", count.attention)))
         .collect();
     let frame = Frame::new("Overview", "overview", Some(&caller), view.at);
-    show(&OverviewPage { frame, view, areas, counts })
+    show(&OverviewPage { frame, view, areas, one_each: small, counts })
 }

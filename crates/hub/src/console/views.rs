@@ -113,8 +113,13 @@ pub(super) const fn attention_label(attention: Attention) -> &'static str {
 pub(super) const fn lifecycle_label(lifecycle: Lifecycle) -> &'static str {
     match lifecycle {
         Lifecycle::Expected => "expected",
-        Lifecycle::Enrolled => "enrolled",
-        Lifecycle::InService => "in service",
+        Lifecycle::Enrolled => {
+            let why = match row.last_seen {
+                Some(_) => "may link again; waiting for the pump",
+                None => "holds a certificate; has not linked yet",
+            };
+            (Attention::Waiting, why.into(), Owner::Nobody, standing)
+        }
         Lifecycle::Quarantined => "quarantined",
         Lifecycle::Lost => "lost",
         Lifecycle::Retired => "retired",

@@ -6,7 +6,7 @@ use wardline_api::{Method, ROUTES, Role};
 use wardline_model::{Lifecycle, Span};
 
 use super::super::csv::Csv;
-use super::super::guard::{POLICY, own_page};
+use super::super::guard::{POLICY, cookie, own_page, pairs, percent_encode};
 use super::{As, HOST, Hub, by, request};
 
 const PASSWORD: &str = "correct horse battery";
@@ -277,5 +277,23 @@ async fn a_body_that_is_too_large_or_not_json_is_refused_in_words() {
         assert_eq!(answer.status, status);
         let problem: wardline_api::types::Problem = serde_json::from_str(&answer.body).expect("a problem");
         assert!(!problem.message.is_empty());
+    }
+}
+
+proptest::proptest! {
+    /// Whatever a stranger sends as a form, a query, a cookie or a place to go to: no panic, and what was encoded comes
+    /// back as it was.
+    #[test]
+    fn no_input_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), text in ".{0,80}") {
+        let _ = pairs(&bytes);
+        let mut headers = axum::http::HeaderMap::new();
+        if let Ok(value) = axum::http::HeaderValue::from_bytes(&bytes) {
+            headers.insert(header::COOKIE, value);
+        }
+        let _ = cookie(&headers);
+        let to = own_page(&text);
+        proptest::prop_assert!(to == "/" || (to.starts_with('/') && !to.starts_with("//") && to.is_ascii()));
+        let read = pairs(format!("a={}", percent_encode(&text)).as_bytes());
+        proptest::prop_assert_eq!(read, Some(vec![("a".to_owned(), text)]));
     }
 }
