@@ -113,13 +113,8 @@ pub(super) const fn attention_label(attention: Attention) -> &'static str {
 pub(super) const fn lifecycle_label(lifecycle: Lifecycle) -> &'static str {
     match lifecycle {
         Lifecycle::Expected => "expected",
-        Lifecycle::Enrolled => {
-            let why = match row.last_seen {
-                Some(_) => "may link again; waiting for the pump",
-                None => "holds a certificate; has not linked yet",
-            };
-            (Attention::Waiting, why.into(), Owner::Nobody, standing)
-        }
+        Lifecycle::Enrolled => "enrolled",
+        Lifecycle::InService => "in service",
         Lifecycle::Quarantined => "quarantined",
         Lifecycle::Lost => "lost",
         Lifecycle::Retired => "retired",
@@ -185,7 +180,11 @@ fn judge(row: &store::PumpRow, worst: &SlotPhase, now: Time) -> (Attention, Stri
     match row.standing.lifecycle {
         Lifecycle::Expected => (Attention::Off, "on the list; has not enrolled yet".into(), Owner::Biomed, standing),
         Lifecycle::Enrolled => {
-            (Attention::Waiting, "holds a certificate; has not linked yet".into(), Owner::Nobody, standing)
+            let why = match row.last_seen {
+                Some(_) => "may link again; waiting for the pump",
+                None => "holds a certificate; has not linked yet",
+            };
+            (Attention::Waiting, why.into(), Owner::Nobody, standing)
         }
         Lifecycle::Quarantined => {
             (Attention::Danger, format!("quarantined: {}", row.standing.reason), Owner::Security, standing)
