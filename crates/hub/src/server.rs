@@ -199,7 +199,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stopped: stopped.clone(),
     };
     tasks.spawn(door(link, link_tls, limits.link_connections).serve(Serve::Link));
-    let est_router = crate::est::router(Arc::clone(&hub));
+    let est_router = crate::est::router(Arc::clone(&hub)).merge(crate::repo::router(Arc::clone(&hub)));
     tasks.spawn(door(est, est_tls, limits.est_connections).serve(Serve::Http(est_router)));
     let shown = console_of(&hub);
     let console_router = console::router(&shown);
@@ -218,7 +218,7 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
     let applied = Arc::clone(hub);
     let wiring = console::Wiring {
         moved: Box::new(move |entry| applied.apply(entry)),
-        upload: Box::new(|_, _| Box::pin(async { Err("this hub cannot take releases in yet".to_owned()) })),
+        upload: upload(Arc::clone(hub)),
         audit_key: hub.audit_key.clone(),
         now,
     };
@@ -238,6 +238,26 @@ fn planner_of(hub: &Arc<Hub>) -> Planner {
         now,
     };
     Planner::new(hub.store.clone(), wiring)
+}
+
+/// Takes releases in, and records a refusal with its reason.
+fn upload(hub: Arc<Hub>) -> console::Uploads {
+    Box::new(move |bytes, by| {
+        let hub = Arc::clone(&hub);
+        Box::pin(async move {
+            let answer = crate::repo::accept(&hub.store, &bytes, &by, now()).await;
+            match &answer {
+                Ok(_) => hub.note_change(),
+                Err(why) => {
+                    let entry = Entry::refused("release.upload", None, why.clone());
+                    if let Err(error) = hub.store.record(&by, &entry).await {
+                        tracing::error!(%error, "a refused upload could not be recorded");
+                    }
+                }
+            }
+            answer
+        })
+    })
 }
 
 /// Links and reports change all the time, and ages by themselves: the console is told of it at most this often.

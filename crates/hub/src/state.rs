@@ -100,6 +100,8 @@ pub struct Hub {
     pub goal_key: SigningKey,
     /// Signs checkpoints of the audit.
     pub audit_key: SigningKey,
+    /// What pumps fetch, kept in memory.
+    pub repo: crate::repo::Cache,
     #[allow(dead_code, reason = "the routes use it next")]
     pub(crate) est: crate::est::EstState,
     changed: watch::Sender<u64>,
@@ -127,8 +129,9 @@ impl Hub {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let Parts { config, store, registry, links, root, issuing, goal_key, audit_key } = parts;
         let est = crate::est::EstState::default();
+        let repo = crate::repo::Cache::default();
         let changed = watch::Sender::new(0);
-        Arc::new(Self { config, store, registry, links, root, issuing, goal_key, audit_key, est, changed })
+        Arc::new(Self { config, store, registry, links, root, issuing, goal_key, audit_key, repo, est, changed })
     }
 
     /// Tells everybody who looks that something about the fleet changed.

@@ -181,6 +181,8 @@ pub struct Entry {
     pub reference: ReleaseRef,
     /// Number of entries, where the kind has entries.
     pub entries: Option<u64>,
+    /// What a read-back must print, where the kind has entries.
+    pub sample: Option<String>,
     /// What people wrote about it.
     pub notes: String,
     /// Why it was withdrawn, if it was.
@@ -206,6 +208,9 @@ fn target(entry: &Entry) -> Value {
     ]);
     if let Some(entries) = entry.entries {
         about.insert("entries".into(), int(entries));
+    }
+    if let Some(sample) = &entry.sample {
+        about.insert("sample".into(), sample.as_str().into());
     }
     if let Some(reason) = &entry.withdrawn {
         about.insert("withdrawn".into(), reason.as_str().into());

@@ -17,6 +17,8 @@ pub struct Release {
     pub path: String,
     /// How many entries it has, where the kind has entries.
     pub entries: Option<u64>,
+    /// What a read-back must print, where the kind has entries: the line that stands for every rendered entry.
+    pub sample: Option<String>,
 }
 
 /// SHA-256 of some bytes (FIPS 180-4).
@@ -79,6 +81,7 @@ impl Release {
             reference: *asked,
             path: release_path(asked.kind, asked.version),
             entries: about.get("entries").and_then(Value::as_u64),
+            sample: about.get("sample").and_then(Value::as_str).map(ToString::to_string),
         })
     }
 

@@ -51,7 +51,7 @@ impl Repo {
     }
 
     fn entry(&self) -> Entry {
-        Entry { reference: self.release, entries: Some(1), notes: String::new(), withdrawn: None }
+        Entry { reference: self.release, entries: Some(1), sample: None, notes: String::new(), withdrawn: None }
     }
 
     fn publish(&mut self, version: u64, pharmacists: impl Fn(Draft) -> Draft, expires: Time) {
