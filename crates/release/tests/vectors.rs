@@ -43,7 +43,7 @@ fn root(version: u64, holders: &[u8], signers: &[u8]) -> Vec<u8> {
 
 fn entry() -> Entry {
     let reference = author::reference(Kind::DrugLibrary, Version(7), GOOD);
-    Entry { reference, entries: Some(1), notes: String::new(), withdrawn: None }
+    Entry { reference, entries: Some(1), sample: None, notes: String::new(), withdrawn: None }
 }
 
 /// What varies between the cases: who signs what, until when, and what is listed.
