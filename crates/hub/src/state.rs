@@ -102,7 +102,6 @@ pub struct Hub {
     pub audit_key: SigningKey,
     /// What pumps fetch, kept in memory.
     pub repo: crate::repo::Cache,
-    #[allow(dead_code, reason = "the routes use it next")]
     pub(crate) est: crate::est::EstState,
     changed: watch::Sender<u64>,
 }

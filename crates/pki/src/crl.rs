@@ -60,6 +60,18 @@ impl Reason {
         }
     }
 
+    /// The reason with this code of RFC 5280; one that we do not use becomes [`Reason::Unspecified`].
+    #[must_use]
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::KeyCompromise,
+            4 => Self::Superseded,
+            5 => Self::CessationOfOperation,
+            6 => Self::CertificateHold,
+            _ => Self::Unspecified,
+        }
+    }
+
     /// Reads the name that [`Reason::as_str`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -1,16 +1,209 @@
-//! RFC 7030 enrolment.
+//! Enrolment over HTTPS: EST (RFC 7030, clarified by RFC 8951) and what a fresh pump must know of its hub.
+//!
+//! | route | who may | what |
+//! |---|---|---|
+//! | `GET /.well-known/est/cacerts` | anyone | root and issuing CA |
+//! | `POST /.well-known/est/simpleenroll` | a birth certificate, or a one-time code | a first certificate |
+//! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
+//! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
+//! | `GET /wardline/v1/crl` | anyone | the revocation list |
+//!
+//! The EST routes also work below one label (`/.well-known/est/<label>/…`). Answers are as strict as the standard says,
+//! requests are read tolerantly, errors are one sentence of plain text, and the connection stays open after a 401
+//! (clients ask first without credentials). Every certificate and every refusal is in the audit.
 
+mod enrol;
+mod provision;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use governor::clock::DefaultClock;
+use governor::state::keyed::HashMapStateStore;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Mutex;
+use wardline_model::Time;
+use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
 
 use crate::state::Hub;
 
+/// The most bytes of a request's body: a request of 4 KiB in PEM is below 6 KiB.
+pub const MAX_BODY: usize = 8 * 1024;
+
+/// Tries with a code per serial number or address: five at once, then one every 12 seconds. A code has 100 random bits,
+/// so this only keeps noise down.
+const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
+
+/// Refusals of strangers that go into the audit per minute; every one is counted among the sightings.
+const RECORDED: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+
 /// What enrolment remembers between requests.
-#[derive(Debug, Default)]
-pub(crate) struct EstState {}
+pub(crate) struct EstState {
+    tries: RateLimiter<String, HashMapStateStore<String>, DefaultClock>,
+    recorded: DefaultDirectRateLimiter,
+    crl: Mutex<Option<(Time, Arc<[u8]>)>>,
+}
+
+impl Default for EstState {
+    fn default() -> Self {
+        Self {
+            tries: RateLimiter::hashmap(Quota::per_minute(TRIES)),
+            recorded: RateLimiter::direct(Quota::per_minute(RECORDED)),
+            crl: Mutex::default(),
+        }
+    }
+}
+
+impl EstState {
+    fn may_try(&self, what: String) -> bool {
+        if self.tries.len() > 10_000 {
+            self.tries.retain_recent();
+        }
+        self.tries.check_key(&what).is_ok()
+    }
+
+    fn may_record(&self) -> bool {
+        self.recorded.check().is_ok()
+    }
+}
+
+/// A refusal as the client sees it: a status and one sentence of plain text.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// Show a certificate or a code.
+    Unauthorized,
+    /// What came is not right.
+    Bad(String),
+    /// Not for this peer.
+    Forbidden(String),
+    /// Too many tries.
+    TooMany,
+    /// The request took too long.
+    Slow,
+    /// Ours.
+    Trouble,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "show a birth certificate, or the serial number and a one-time code as HTTP Basic credentials".into(),
+            ),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, why),
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, why),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a minute".into()),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the request took too long".into()),
+            Self::Trouble => (StatusCode::INTERNAL_SERVER_ERROR, "the hub is in trouble; try again later".into()),
+        };
+        let is_unauthorized = status == StatusCode::UNAUTHORIZED;
+        let is_early = status == StatusCode::TOO_MANY_REQUESTS;
+        let mut response = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response();
+        if is_unauthorized {
+            let realm = HeaderValue::from_static("Basic realm=\"pump enrolment\", charset=\"UTF-8\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, realm);
+        }
+        if is_early {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        }
+        response
+    }
+}
+
+impl From<wardline_pki::PkiError> for Problem {
+    fn from(error: wardline_pki::PkiError) -> Self {
+        tracing::error!(%error, "a certificate could not be made");
+        Self::Trouble
+    }
+}
+
+impl From<wardline_store::StoreError> for Problem {
+    fn from(error: wardline_store::StoreError) -> Self {
+        tracing::error!(%error, "enrolment could not use the database");
+        Self::Trouble
+    }
+}
 
 /// The routes of the enrolment listener.
-pub fn router(_hub: Arc<Hub>) -> Router {
-    Router::new()
+pub fn router(hub: Arc<Hub>) -> Router {
+    let mut router = Router::new();
+    for base in ["/.well-known/est", "/.well-known/est/{label}"] {
+        router = router
+            .route(&format!("{base}/cacerts"), get(cacerts))
+            .route(&format!("{base}/simpleenroll"), post(enrol::simpleenroll))
+            .route(&format!("{base}/simplereenroll"), post(enrol::simplereenroll));
+    }
+    router
+        .route("/wardline/v1/provision", get(provision::provision))
+        .route("/wardline/v1/crl", get(crl))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(hub)
+}
+
+/// RFC 7030 section 4.1.
+async fn cacerts(State(hub): State<Arc<Hub>>) -> Result<Response, Problem> {
+    certs_only_response(&[&hub.root, hub.issuing.cert()])
+}
+
+fn certs_only_response(certs: &[&wardline_pki::Cert]) -> Result<Response, Problem> {
+    Ok(([(CONTENT_TYPE, CERTS_ONLY)], encode_body(&certs_only(certs)?)).into_response())
+}
+
+/// How long a list is good: RADIUS servers fetch hourly or daily, and a hub that is down for a weekend must not shut the
+/// pumps out of the Wi-Fi.
+const CRL_LASTS: wardline_model::Span = wardline_model::Span::from_days(7);
+
+/// How long the same list is given out. A decision is on the next list within this time.
+const CRL_KEPT: wardline_model::Span = wardline_model::Span::from_s(10);
+
+/// The revocation list, DER (RFC 5280 section 5; media type of RFC 2585).
+async fn crl(State(hub): State<Arc<Hub>>) -> Result<Response, Problem> {
+    let now = crate::state::now();
+    let mut kept = hub.est.crl.lock().await;
+    let list = match kept.as_ref().filter(|(at, _)| now.since(*at) < CRL_KEPT) {
+        Some((_, list)) => Arc::clone(list),
+        None => {
+            let list: Arc<[u8]> = sign_crl(&hub, now).await?.into();
+            *kept = Some((now, Arc::clone(&list)));
+            list
+        }
+    };
+    drop(kept);
+    Ok(([(CONTENT_TYPE, "application/pkix-crl")], Body::from(list.to_vec())).into_response())
+}
+
+async fn sign_crl(hub: &Hub, now: Time) -> Result<Vec<u8>, Problem> {
+    let revoked = hub.store.revoked(now).await?;
+    let entries = revoked
+        .iter()
+        .map(|row| {
+            Ok(wardline_pki::Revoked {
+                serial: row.serial.parse()?,
+                at: row.revocation.at,
+                reason: wardline_pki::Reason::from_code(row.revocation.code),
+            })
+        })
+        .collect::<Result<Vec<_>, wardline_pki::PkiError>>()?;
+    Ok(hub.issuing.sign_crl(hub.store.next_crl_number().await?, &entries, now, now + CRL_LASTS)?)
+}
+
+/// The whole body within the limits of size and time.
+async fn body_of(hub: &Hub, body: Body) -> Result<Vec<u8>, Problem> {
+    let within = Duration::from_secs(hub.config.limits.request_s);
+    match tokio::time::timeout(within, axum::body::to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+        Ok(Err(_)) => Err(Problem::Bad(format!("the body could not be read; at most {MAX_BODY} bytes are accepted"))),
+        Err(_) => Err(Problem::Slow),
+    }
 }
