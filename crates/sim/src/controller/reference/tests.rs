@@ -302,7 +302,8 @@ impl People {
     fn bundle(&self, release: ReleaseRef, artifact: &[u8], signers: &[&SigningKey]) -> Bundle {
         let role = Role { keys: self.pharmacists.iter().map(public).collect(), threshold: 2 };
         let targets = author::targets(1, EXPIRES, &[(Kind::DrugLibrary, role)]);
-        let entry = author::Entry { reference: release, entries: Some(1), sample: None, notes: String::new(), withdrawn: None };
+        let entry =
+            author::Entry { reference: release, entries: Some(1), sample: None, notes: String::new(), withdrawn: None };
         let delegated = author::delegated(1, EXPIRES, &[entry]).signed_by(signers).to_bytes();
         let targets = targets.signed_by(&[&self.targets]).to_bytes();
         Bundle { roots: Vec::new(), targets, delegated, artifact: artifact.to_vec() }
