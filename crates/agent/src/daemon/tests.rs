@@ -83,7 +83,7 @@ impl Hub {
         let (chain, key, root) = &self.client;
         let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.clone()).into();
         let tls = crate::link::client_config(std::slice::from_ref(root), chain.clone(), key).expect("usable");
-        Known { pump: pump(), tls, goal_key: goal_key(1).verifying_key().into() }
+        Known { pump: pump(), tls, goal_key: goal_key(1).verifying_key().into(), tuf_root: None }
     }
 
     fn details(&self) -> Vec<String> {

@@ -1,53 +1,125 @@
-//! Who this pump is: its key and certificates, and what it pins. Made by `identity`; here is only how the loop waits for
-//! it.
+//! Who this pump is: its key and certificates, and what it pins. Module `identity` makes them; here the loop waits for
+//! its steps, makes each one durable, and uses what came of it.
 
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
-use wardline_model::{Goal, PumpId, covers};
-use wardline_pump::Verified;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use wardline_model::{EventBody, Goal, PumpId, ReleaseRef, Time, covers};
+use wardline_pump::{Input, Verified};
 use wardline_release::key::PublicKey;
 
+use super::{DISK_AGAIN, Daemon, Fetching, keep, now};
 use crate::config::Config;
 use crate::fault::Killed;
-use crate::sealed::Sealing;
+use crate::identity::{FILE, Failed, Kept, Pace, Settings, Step, act};
+use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
 
-use super::{Daemon, Fetching};
-use wardline_model::ReleaseRef;
-use wardline_pump::Input;
+/// The longest sleep without a look at the clock, which somebody may set.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(3_600);
 
 /// Who the pump is and whom it believes, once it is enrolled.
 #[derive(Clone)]
 pub struct Known {
     /// The pump that its certificate names.
     pub pump: PumpId,
-    /// What it shows and believes on the link.
+    /// What it shows and believes, on the link and at the hub's enrolment and release listener.
     pub tls: Arc<ClientConfig>,
     /// The hub's goal key, pinned at provisioning: no other key's goals count (N13).
     pub goal_key: PublicKey,
+    /// The first release root, pinned at provisioning, exactly as it was published; absent until there is one.
+    pub tuf_root: Option<Arc<[u8]>>,
+}
+
+impl Known {
+    fn of(kept: &Kept) -> Result<Option<Self>, Failed> {
+        let Some(pinned) = &kept.pinned else { return Ok(None) };
+        Ok(Some(Self {
+            pump: kept.current.leaf()?.pump,
+            tls: kept.current.tls(&kept.root()?)?,
+            goal_key: pinned.goal_key()?,
+            tuf_root: pinned.tuf_root.as_ref().map(|text| text.as_bytes().into()),
+        }))
+    }
 }
 
 /// The pump's identity over time.
 pub(super) struct Who {
     known: Option<Known>,
+    own: Option<Own>,
 }
 
-/// What changed about who the pump is.
-pub(super) enum WhoChanged {}
+/// What an identity that the pump looks after itself needs.
+struct Own {
+    settings: Arc<Settings>,
+    path: PathBuf,
+    kept: Option<Kept>,
+    /// What is kept is not on the disk yet.
+    is_unsaved: bool,
+    pace: Pace,
+    /// Said when the release root should be asked for at once.
+    hurry: Arc<Notify>,
+    running: Pin<Box<dyn Future<Output = WhoChanged> + Send>>,
+}
+
+/// How a step about the identity ended.
+pub(super) struct WhoChanged {
+    /// Nothing when it is only time to write again what could not be written.
+    ended: Option<(Step, Result<Kept, Failed>)>,
+}
 
 impl Who {
-    pub(super) fn begin(_config: &Config, _sealing: &Sealing) -> Self {
-        Self { known: None }
+    /// Reads what is kept. A file that does not open stops enrolment rather than being replaced: what it pinned must
+    /// not change silently.
+    pub(super) fn begin(config: &Config, sealing: &Sealing) -> Self {
+        let path = config.state.join(FILE);
+        let read = sealing.read(&path).map_err(|error| Failed::new(error.to_string()));
+        let read = read.and_then(|bytes| bytes.map(|bytes| Kept::from_bytes(&bytes)).transpose());
+        let read = read.and_then(|kept| Ok((kept.as_ref().map(Known::of).transpose()?.flatten(), kept)));
+        match read {
+            Ok((known, kept)) => {
+                let mut own = Own {
+                    settings: Arc::new(Settings::new(config)),
+                    path,
+                    kept,
+                    is_unsaved: false,
+                    pace: Pace::begin(),
+                    hurry: Arc::default(),
+                    running: Box::pin(std::future::pending()),
+                };
+                own.plan();
+                Self { known, own: Some(own) }
+            }
+            Err(why) => {
+                tracing::error!(%why, path = %path.display(), "the pump's identity cannot be used; to enrol anew, remove the file");
+                Self { known: None, own: None }
+            }
+        }
     }
 
     /// An identity that was given: simulated pumps that were enrolled in bulk, and tests.
     pub(super) const fn given(known: Known) -> Self {
-        Self { known: Some(known) }
+        Self { known: Some(known), own: None }
     }
 
+    /// The next step's end. May be dropped and called again.
     pub(super) async fn next(&mut self) -> WhoChanged {
-        std::future::pending().await
+        match &mut self.own {
+            Some(own) => own.running.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// There is something to fetch, and perhaps a release root by now.
+    fn hurry(&self) {
+        if let (Some(own), Some(Known { tuf_root: None, .. })) = (&self.own, &self.known) {
+            own.hurry.notify_one();
+        }
     }
 
     /// A goal that the pinned key signed for this pump.
@@ -58,6 +130,65 @@ impl Who {
             wardline_release::goal::verify(signed, &known.goal_key, known.pump).map_err(|why| why.to_string())?;
         Ok(Verified::from_verifier(goal.into_inner()))
     }
+}
+
+impl Own {
+    /// Starts to wait for the next step.
+    fn plan(&mut self) {
+        if self.is_unsaved {
+            self.running = Box::pin(async {
+                sleep(DISK_AGAIN).await;
+                WhoChanged { ended: None }
+            });
+            return;
+        }
+        let (step, due) = Step::next(self.kept.as_ref(), now());
+        let wait = self.pace.wait(draw());
+        let hurry = (step == Step::AskRoot).then(|| Arc::clone(&self.hurry));
+        let (settings, kept) = (Arc::clone(&self.settings), self.kept.clone());
+        self.running = Box::pin(async move {
+            match hurry {
+                Some(hurry) => tokio::select! {
+                    () = hurry.notified() => {}
+                    () = sleep(wait) => {}
+                },
+                None => wait_until(due, wait).await,
+            }
+            // Boxed, so that a pump that waits for weeks holds no room for a conversation.
+            let result = Box::pin(act(step, settings, kept)).await;
+            WhoChanged { ended: Some((step, result)) }
+        });
+    }
+
+    fn save(&mut self, sealing: &Sealing) -> Result<(), Killed> {
+        let Some(kept) = &self.kept else { return Ok(()) };
+        match sealing.write(&self.path, &kept.to_bytes()) {
+            Ok(()) => self.is_unsaved = false,
+            Err(SealedError::Killed(killed)) => return Err(killed),
+            Err(error) => {
+                self.is_unsaved = true;
+                tracing::error!(%error, "the pump's identity could not be kept; it is used and will be kept later");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Until a moment by the pump's clock, then `after`.
+async fn wait_until(due: Option<Time>, after: Duration) {
+    while let Some(due) = due
+        && now() < due
+    {
+        sleep(Duration::from_millis(due.since(now()).as_ms()).min(LOOK_AT_LEAST)).await;
+    }
+    sleep(after).await;
+}
+
+fn draw() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness tries are no longer spread, which is worse for the hub only.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_be_bytes(bytes)
 }
 
 impl Daemon {
@@ -73,13 +204,63 @@ impl Daemon {
         }
     }
 
-    #[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the body follows with identity")]
+    /// Keeps what a step brought, uses it, and plans the next one. Therapy is not asked: it does not depend on it (N1).
     pub(super) fn identity_changed(&mut self, changed: WhoChanged) -> Result<(), Killed> {
-        match changed {}
+        covers!("N1");
+        let Some(own) = &mut self.identity.own else { return Ok(()) };
+        match changed.ended {
+            None => own.save(&self.sealing)?,
+            Some((step, Err(failed))) => {
+                own.pace.failed(failed.retry_after_s);
+                tracing::warn!(?step, why = %failed, "the pump's identity; it will be tried again");
+            }
+            Some((step, Ok(kept))) => self.keep_identity(step, kept)?,
+        }
+        if let Some(own) = &mut self.identity.own {
+            own.plan();
+        }
+        Ok(())
+    }
+
+    fn keep_identity(&mut self, step: Step, kept: Kept) -> Result<(), Killed> {
+        let Some(own) = &mut self.identity.own else { return Ok(()) };
+        let was = own.kept.replace(kept);
+        let Some(kept) = own.kept.as_ref().filter(|kept| was.as_ref() != Some(kept)) else {
+            // The release root is still not there.
+            own.pace.failed(None);
+            return Ok(());
+        };
+        let is_other = was.as_ref().is_none_or(|was| was.current != kept.current || was.pinned.is_none());
+        let renewed = was.as_ref().filter(|was| was.pinned.is_some() && was.current != kept.current);
+        let renewed = renewed.and_then(|_| kept.current.leaf().ok());
+        let known = Known::of(kept);
+        own.pace = Pace::default();
+        if step == Step::Prove && !is_other {
+            own.pace.failed(None);
+        }
+        self.sealing.fault().effect()?;
+        own.save(&self.sealing)?;
+        match known {
+            Ok(known) => self.identity.known = known,
+            Err(failed) => tracing::error!(why = %failed, "the new identity cannot be used"),
+        }
+        tracing::info!(?step, "the pump's identity: done");
+        if let Some(leaf) = renewed {
+            tracing::info!(serial = %leaf.number, "the pump's certificate was renewed");
+            keep(self.outbox.record(now(), [EventBody::Renewed { serial: leaf.number }]))?;
+        }
+        if is_other {
+            self.known_identity();
+        } else if self.identity.known.as_ref().is_some_and(|known| known.tuf_root.is_some()) {
+            // What could not be fetched without a release root can be now.
+            self.step(Input::Timer);
+        }
+        Ok(())
     }
 
     /// Takes a goal if the hub's goal key signed it for this pump.
     pub(super) fn goal(&mut self, signed: &[u8]) {
+        self.identity.hurry();
         match self.identity.check_goal(signed) {
             Ok(goal) => self.step(Input::Goal(Box::new(goal))),
             Err(why) => tracing::error!(%why, "a goal was refused"),
@@ -87,6 +268,7 @@ impl Daemon {
     }
 
     pub(super) fn start_fetch(&self, _release: ReleaseRef) -> Option<Fetching> {
+        self.identity.hurry();
         None
     }
 }

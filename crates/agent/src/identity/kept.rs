@@ -1,0 +1,133 @@
+//! What the sealed file holds: the certificate in use, one that has yet to prove itself, and what is pinned.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::ClientConfig;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
+use wardline_release::key::PublicKey;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::Failed;
+use super::request::Leaf;
+
+/// The file's name in the state folder; what it holds is sealed to this name.
+pub(crate) const FILE: &str = "identity";
+
+/// The only version that was ever written.
+const VERSION: u32 = 1;
+
+/// A key and the certificate for it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Credential {
+    /// PKCS #8, base64. Secret: wiped when it is let go.
+    key: String,
+    /// The pump's certificate and its issuers without the root, base64 of DER.
+    chain: Vec<String>,
+}
+
+impl Drop for Credential {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+impl Credential {
+    pub(super) fn new(key: &[u8], chain: &[Vec<u8>]) -> Self {
+        Self { key: STANDARD.encode(key), chain: chain.iter().map(|der| STANDARD.encode(der)).collect() }
+    }
+
+    /// What its certificate says.
+    pub(crate) fn leaf(&self) -> Result<Leaf, Failed> {
+        Leaf::read(&decode(self.chain.first().ok_or_else(|| Failed::new("the certificate is missing"))?)?)
+    }
+
+    /// What the pump shows with it, and whom it believes.
+    pub(crate) fn tls(&self, root: &[u8]) -> Result<Arc<ClientConfig>, Failed> {
+        let chain =
+            self.chain.iter().map(|text| Ok(CertificateDer::from(decode(text)?))).collect::<Result<_, Failed>>();
+        let key = PrivatePkcs8KeyDer::from(decode(&self.key)?);
+        let roots = [CertificateDer::from(root)];
+        crate::link::client_config(&roots, chain?, key.into()).map_err(|error| Failed::new(error.to_string()))
+    }
+}
+
+/// What the hub told a freshly enrolled pump, and the pump believes from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pinned {
+    /// The hub's goal key, hexadecimal.
+    goal_key: String,
+    /// The first release root, JSON text; absent until the hospital has published one.
+    pub(crate) tuf_root: Option<String>,
+}
+
+impl Pinned {
+    pub(super) fn new(goal_key: &PublicKey, tuf_root: Option<String>) -> Self {
+        Self { goal_key: goal_key.to_hex(), tuf_root }
+    }
+
+    /// The goal key.
+    pub(crate) fn goal_key(&self) -> Result<PublicKey, Failed> {
+        PublicKey::from_hex(&self.goal_key).ok_or_else(|| Failed::new("the pinned goal key is not a key"))
+    }
+}
+
+/// Everything that the pump keeps of its identity.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    version: u32,
+    /// The fleet's root certificate, base64 of DER: pinned at the first enrolment.
+    root: String,
+    /// In use.
+    pub(crate) current: Credential,
+    /// Issued, and not yet seen to work.
+    pub(crate) next: Option<Credential>,
+    /// Pinned at provisioning.
+    pub(crate) pinned: Option<Pinned>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("pinned", &self.pinned.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    pub(super) fn first(root: &[u8], current: Credential) -> Self {
+        Self { version: VERSION, root: STANDARD.encode(root), current, next: None, pinned: None }
+    }
+
+    /// The fleet's root certificate, DER.
+    pub(crate) fn root(&self) -> Result<Vec<u8>, Failed> {
+        decode(&self.root)
+    }
+
+    /// As it is sealed.
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(serde_json::to_vec(self).expect("text and numbers only"))
+    }
+
+    /// What was sealed, looked over: every certificate and key can be used.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Failed> {
+        let kept: Self = serde_json::from_slice(bytes).map_err(|error| Failed::new(error.to_string()))?;
+        if kept.version != VERSION {
+            return Err(Failed::new(format!("version {} is not known to this agent", kept.version)));
+        }
+        let root = kept.root()?;
+        for credential in std::iter::once(&kept.current).chain(&kept.next) {
+            credential.leaf()?;
+            credential.tls(&root)?;
+        }
+        if let Some(pinned) = &kept.pinned {
+            pinned.goal_key()?;
+        }
+        Ok(kept)
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, Failed> {
+    STANDARD.decode(text).map_err(|error| Failed::new(format!("not base64: {error}")))
+}

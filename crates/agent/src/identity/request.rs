@@ -1,0 +1,183 @@
+//! Keys, certificate requests (PKCS #10), and reading the certificates that come back.
+//!
+//! The pump demands of a certificate that it is for the key just made and names this pump's serial number; everything
+//! else in it is the hub's business, which checks it at every handshake.
+
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cms::cert::CertificateChoices;
+use cms::content_info::ContentInfo;
+use cms::signed_data::SignedData;
+use const_oid::db::rfc4519::SERIAL_NUMBER;
+use const_oid::db::rfc5911::ID_SIGNED_DATA;
+use const_oid::db::rfc5912::ECDSA_WITH_SHA_256;
+use der::asn1::{BitString, SetOfVec};
+use der::{Decode as _, Encode as _};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use wardline_model::{PumpId, Serial, Time};
+use x509_cert::Certificate;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, CertReqInfo, Version};
+use zeroize::Zeroizing;
+
+use super::Failed;
+
+/// The most certificates in one answer: a chain of a few, during a change of root twice that.
+const MAX_CERTS: usize = 16;
+
+/// A key that was just made.
+pub(super) struct FreshKey {
+    pair: EcdsaKeyPair,
+    spki: SubjectPublicKeyInfoOwned,
+}
+
+impl FreshKey {
+    /// Makes a P-256 key.
+    pub(super) fn make() -> Result<Self, Failed> {
+        let no_key = |_| Failed::new("no key could be made: the system's random source failed");
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(no_key)?;
+        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(no_key)?;
+        let spki = SubjectPublicKeyInfoOwned::from_der(der.as_ref()).map_err(malformed("own key"))?;
+        Ok(Self { pair, spki })
+    }
+
+    /// PKCS #8. Secret.
+    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Failed> {
+        let document = self.pair.to_pkcs8v1().map_err(|_| Failed::new("the new key could not be written"))?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
+    /// A request for a certificate, as base64 text (RFC 7030 section 4.2.1).
+    pub(super) fn request(&self, subject: Name) -> Result<String, Failed> {
+        let wrong = malformed("certificate request");
+        let info =
+            CertReqInfo { version: Version::V1, subject, public_key: self.spki.clone(), attributes: SetOfVec::new() };
+        let message = info.to_der().map_err(wrong)?;
+        let signature = self
+            .pair
+            .sign(&SystemRandom::new(), &message)
+            .map_err(|_| Failed::new("the certificate request could not be signed"))?;
+        let algorithm = AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None };
+        let signature = BitString::from_bytes(signature.as_ref()).map_err(wrong)?;
+        Ok(STANDARD.encode(CertReq { info, algorithm, signature }.to_der().map_err(wrong)?))
+    }
+
+    /// Of the certificates that came, the one for this key; it must name this pump's serial number.
+    pub(super) fn certificate<'c>(&self, came: &'c [Certificate], serial: &Serial) -> Result<&'c Certificate, Failed> {
+        let is_ours = |cert: &&Certificate| cert.tbs_certificate.subject_public_key_info == self.spki;
+        let ours = came
+            .iter()
+            .find(is_ours)
+            .ok_or_else(|| Failed::new("the hub's answer holds no certificate for the key it was asked for"))?;
+        let named = serial_of(&ours.tbs_certificate.subject);
+        if named.as_deref() != Some(serial.as_str()) {
+            let named = named.unwrap_or_default();
+            return Err(Failed::new(format!(
+                "the hub's certificate names serial number {named:?}, this pump is {serial}"
+            )));
+        }
+        Ok(ours)
+    }
+}
+
+/// The certificate's chain from the leaf up to, and without, the pinned root.
+pub(super) fn chain(leaf: &Certificate, issuers: &[Certificate], root: &[u8]) -> Result<Vec<Vec<u8>>, Failed> {
+    let wrong = malformed("certificate");
+    let root_name = Certificate::from_der(root).map_err(malformed("pinned root"))?.tbs_certificate.subject;
+    let mut chain = vec![leaf.to_der().map_err(wrong)?];
+    let mut issuer = &leaf.tbs_certificate.issuer;
+    while *issuer != root_name {
+        let next = issuers.iter().find(|cert| cert.tbs_certificate.subject == *issuer);
+        let next = next.filter(|_| chain.len() <= MAX_CERTS).ok_or_else(|| {
+            Failed::new(
+                "the new certificate does not lead to the pinned root: is this the right hub, or the right root file?",
+            )
+        })?;
+        chain.push(next.to_der().map_err(wrong)?);
+        issuer = &next.tbs_certificate.issuer;
+    }
+    Ok(chain)
+}
+
+/// The certificates in an EST answer: base64 of a certs-only CMS message.
+pub(super) fn certs_only(body: &[u8]) -> Result<Vec<Certificate>, Failed> {
+    let wrong = malformed("hub's certs-only answer");
+    let flat: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let der = STANDARD.decode(flat).map_err(|_| Failed::new("the hub's answer is not base64"))?;
+    let info = ContentInfo::from_der(&der).map_err(wrong)?;
+    if info.content_type != ID_SIGNED_DATA {
+        return Err(Failed::new("the hub's answer is not a certs-only message"));
+    }
+    let signed = info.content.decode_as::<SignedData>().map_err(wrong)?;
+    let set = signed.certificates.map(|set| set.0).unwrap_or_default();
+    if set.is_empty() || set.len() > MAX_CERTS {
+        return Err(Failed::new(format!(
+            "the hub's answer holds {} certificates, expected 1 to {MAX_CERTS}",
+            set.len()
+        )));
+    }
+    let certs = set.iter().filter_map(|choice| match choice {
+        CertificateChoices::Certificate(cert) => Some(cert.clone()),
+        CertificateChoices::Other(_) => None,
+    });
+    Ok(certs.collect())
+}
+
+/// The subject of a first request: the serial number as common name. The hub writes the real one.
+pub(super) fn first_subject(serial: &Serial) -> Result<Name, Failed> {
+    let escaped: String = serial.as_str().bytes().map(|byte| format!("\\{byte:02X}")).collect();
+    format!("CN={escaped}").parse().map_err(malformed("serial number"))
+}
+
+/// What a pump's certificate says, as far as the pump needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// The pump that it names.
+    pub(crate) pump: PumpId,
+    /// Its serial number, hexadecimal.
+    pub(crate) number: String,
+    /// Good from.
+    pub(crate) not_before: Time,
+    /// Good until.
+    pub(crate) not_after: Time,
+    /// A number that differs from certificate to certificate: spreads renewals.
+    pub(crate) spread: u64,
+    /// Its subject, which a renewal must repeat.
+    pub(super) subject: Name,
+}
+
+impl Leaf {
+    pub(super) fn read(der: &[u8]) -> Result<Self, Failed> {
+        let tbs = Certificate::from_der(der).map_err(malformed("certificate"))?.tbs_certificate;
+        let names = tbs.get::<SubjectAltName>().map_err(malformed("certificate"))?.map(|(_, san)| san.0);
+        let pump = names.iter().flatten().find_map(|name| match name {
+            GeneralName::UniformResourceIdentifier(uri) => uri.as_str().strip_prefix("urn:uuid:")?.parse().ok(),
+            _ => None,
+        });
+        let at = |time: x509_cert::time::Time| Time::from_unix_s(time.to_unix_duration().as_secs());
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+        let spread = hash.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        Ok(Self {
+            pump: pump.ok_or_else(|| Failed::new("the certificate names no pump"))?,
+            number: tbs.serial_number.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            not_before: at(tbs.validity.not_before),
+            not_after: at(tbs.validity.not_after),
+            spread,
+            subject: tbs.subject,
+        })
+    }
+}
+
+fn serial_of(subject: &Name) -> Option<String> {
+    let attribute = subject.0.iter().flat_map(|rdn| rdn.0.iter()).find(|attribute| attribute.oid == SERIAL_NUMBER)?;
+    String::from_utf8(attribute.value.value().to_vec()).ok()
+}
+
+fn malformed(what: &'static str) -> impl Fn(der::Error) -> Failed + Copy {
+    move |error| Failed::new(format!("the {what} cannot be read: {error}"))
+}

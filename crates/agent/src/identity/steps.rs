@@ -1,0 +1,216 @@
+//! One step from what is kept to what is kept next. Each talks to the hub once; the caller makes its result durable
+//! before it takes the next.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use wardline_model::{Serial, Time, covers};
+
+use super::Failed;
+use super::est::{self, Est, Provision};
+use super::kept::{Credential, Kept, Pinned};
+use super::pace::renew_at;
+use super::request::{self, FreshKey};
+use crate::config::{Config, Enrolment};
+
+/// What the steps need of the configuration.
+pub(crate) struct Settings {
+    est: String,
+    name: String,
+    serial: Serial,
+    enrolment: Enrolment,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            est: config.hub.est.clone(),
+            name: config.hub.name.clone(),
+            serial: config.serial.clone(),
+            enrolment: config.enrolment.clone(),
+        }
+    }
+}
+
+/// What is to be done next about the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Get a certificate by birth certificate or code: there is none, or it has ended (a pump from the cupboard).
+    Enrol,
+    /// Ask what to pin.
+    Provision,
+    /// Show that a new certificate works, and use it from then on.
+    Prove,
+    /// Ask again for the release root, which nobody had published.
+    AskRoot,
+    /// Get the next certificate, for a new key.
+    Renew,
+}
+
+impl Step {
+    /// The next step, and when it is due if not now.
+    pub(crate) fn next(kept: Option<&Kept>, now: Time) -> (Self, Option<Time>) {
+        let Some(kept) = kept else { return (Self::Enrol, None) };
+        if kept.next.is_some() {
+            return (Self::Prove, None);
+        }
+        // What is kept was looked over when it was read or made.
+        let Ok(leaf) = kept.current.leaf() else { return (Self::Enrol, None) };
+        let renew = renew_at(&leaf);
+        if leaf.not_after <= now {
+            (Self::Enrol, None)
+        } else if kept.pinned.is_none() {
+            (Self::Provision, None)
+        } else if renew <= now {
+            (Self::Renew, None)
+        } else if kept.pinned.as_ref().is_some_and(|pinned| pinned.tuf_root.is_none()) {
+            (Self::AskRoot, None)
+        } else {
+            (Self::Renew, Some(renew))
+        }
+    }
+}
+
+/// Does one step.
+pub(crate) async fn act(step: Step, settings: Arc<Settings>, kept: Option<Kept>) -> Result<Kept, Failed> {
+    match (step, kept) {
+        (Step::Enrol, kept) => est::in_time(enrol(&settings, kept)).await,
+        (Step::Provision | Step::AskRoot, Some(kept)) => est::in_time(provision(&settings, kept)).await,
+        (Step::Prove, Some(kept)) => prove(&settings, kept).await,
+        (Step::Renew, Some(kept)) => est::in_time(renew(&settings, kept)).await,
+        (_, None) => Err(Failed::new("the pump has no certificate yet")),
+    }
+}
+
+async fn enrol(settings: &Settings, kept: Option<Kept>) -> Result<Kept, Failed> {
+    let (Enrolment::Birth { root, .. } | Enrolment::Code { root, .. }) = &settings.enrolment;
+    // The root of the first enrolment counts, whatever the file says now.
+    let root = match &kept {
+        Some(kept) => kept.root()?,
+        None => CertificateDer::from_pem_file(root)
+            .map_err(|error| unreadable("the hospital's root", root, &error))?
+            .to_vec(),
+    };
+    let (tls, credentials) = match &settings.enrolment {
+        Enrolment::Birth { certificate, key, .. } => (born(&root, certificate, key)?, None),
+        Enrolment::Code { code, .. } => (est::stranger(&root)?, Some(est::basic(&settings.serial, code)?)),
+    };
+    let mut est = Est::open(&settings.est, &settings.name, tls).await?;
+    let issuers = est.cacerts().await?;
+    let key = FreshKey::make()?;
+    let came = est.enrol("simpleenroll", key.request(request::first_subject(&settings.serial)?)?, credentials).await?;
+    let fresh = credential(settings, &key, &came, &issuers, &root)?;
+    let Some(mut kept) = kept else { return Ok(Kept::first(&root, fresh)) };
+    same_pump(&kept, &fresh)?;
+    if kept.pinned.is_some() {
+        kept.next = Some(fresh);
+    } else {
+        // It never worked, so there is nothing to fall back on.
+        kept.current = fresh;
+    }
+    Ok(kept)
+}
+
+/// A pump with its birth certificate.
+fn born(root: &[u8], certificate: &Path, key: &Path) -> Result<Arc<ClientConfig>, Failed> {
+    let wrong = |error| unreadable("the birth certificate", certificate, &error);
+    let chain = CertificateDer::pem_file_iter(certificate).map_err(wrong)?;
+    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("the birth key", key, &error))?;
+    let roots = [CertificateDer::from(root)];
+    crate::link::client_config(&roots, chain, secret).map_err(|error| Failed::new(error.to_string()))
+}
+
+async fn renew(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
+    let root = kept.root()?;
+    let mut est = Est::open(&settings.est, &settings.name, kept.current.tls(&root)?).await?;
+    let issuers = est.cacerts().await?;
+    let key = FreshKey::make()?;
+    let request = key.request(kept.current.leaf()?.subject)?;
+    let came = est.enrol("simplereenroll", request, None).await?;
+    let fresh = credential(settings, &key, &came, &issuers, &root)?;
+    same_pump(&kept, &fresh)?;
+    kept.next = Some(fresh);
+    Ok(kept)
+}
+
+fn credential(
+    settings: &Settings,
+    key: &FreshKey,
+    came: &[x509_cert::Certificate],
+    issuers: &[x509_cert::Certificate],
+    root: &[u8],
+) -> Result<Credential, Failed> {
+    let leaf = key.certificate(came, &settings.serial)?;
+    let fresh = Credential::new(&key.to_pkcs8()?, &request::chain(leaf, issuers, root)?);
+    fresh.leaf()?;
+    fresh.tls(root)?;
+    Ok(fresh)
+}
+
+/// A pump stays who it is: its slots and events belong to that name.
+fn same_pump(kept: &Kept, fresh: &Credential) -> Result<(), Failed> {
+    let (old, new) = (kept.current.leaf()?.pump, fresh.leaf()?.pump);
+    if old == new {
+        return Ok(());
+    }
+    Err(Failed::new(format!(
+        "the hub's new certificate names pump {new}, this is {old}. To make it another pump, empty its state folder"
+    )))
+}
+
+async fn provision(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
+    let told = ask(settings, &kept, &kept.current).await?;
+    kept.pinned = Some(pin(kept.pinned.take(), told)?);
+    Ok(kept)
+}
+
+/// Uses the next certificate if it works; lets go of it if the hub refuses it.
+async fn prove(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
+    let Some(next) = kept.next.take() else { return Ok(kept) };
+    match est::in_time(ask(settings, &kept, &next)).await {
+        Ok(told) => {
+            kept.pinned = Some(pin(kept.pinned.take(), told)?);
+            kept.current = next;
+            Ok(kept)
+        }
+        Err(failed) if failed.is_refusal => {
+            tracing::warn!(why = %failed, "the hub refuses the new certificate; the old one stays in use");
+            Ok(kept)
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+async fn ask(settings: &Settings, kept: &Kept, credential: &Credential) -> Result<Provision, Failed> {
+    let pump = credential.leaf()?.pump;
+    let mut est = Est::open(&settings.est, &settings.name, credential.tls(&kept.root()?)?).await?;
+    let told = est.provision().await?;
+    if told.pump != pump {
+        return Err(Failed::new(format!("the hub provisions pump {}, this is {pump}", told.pump)));
+    }
+    Ok(told)
+}
+
+/// What is pinned already stays; only what was never told is added.
+fn pin(pinned: Option<Pinned>, told: Provision) -> Result<Pinned, Failed> {
+    covers!("N13");
+    let Some(mut pinned) = pinned else { return Ok(Pinned::new(&told.goal_key, told.tuf_root)) };
+    if pinned.goal_key()? != told.goal_key {
+        tracing::error!(
+            "the hub shows another goal key than the pinned one; it is not believed, and goals by it are refused"
+        );
+        return Ok(pinned);
+    }
+    if pinned.tuf_root.is_none() {
+        pinned.tuf_root = told.tuf_root;
+    }
+    Ok(pinned)
+}
+
+fn unreadable(what: &str, path: &Path, error: &rustls_pki_types::pem::Error) -> Failed {
+    Failed::new(format!("{what} {} cannot be read: {error}", path.display()))
+}

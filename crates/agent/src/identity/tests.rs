@@ -1,0 +1,1 @@
+//! Timing of renewal and tries, and what is kept.
