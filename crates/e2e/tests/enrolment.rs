@@ -1,0 +1,197 @@
+//! A pump's identity from nothing to a live link: the real agent against the real hub, over TLS on loopback.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use wardline_agent::config::{Config as AgentConfig, Enrolment, HubPlace};
+use wardline_agent::controller::Place;
+use wardline_agent::daemon;
+use wardline_agent::sealed::Flush;
+use wardline_hub::config::Config as HubConfig;
+use wardline_hub::server::{self, Running};
+use wardline_model::{AssetTag, CareArea, Model, PumpId, Serial, Span, covers};
+use wardline_sim::hospital::Maker;
+use wardline_store::{Actor, Decision, ExpectedPump, PageRequest, PumpRow};
+
+fn model() -> Model {
+    Model::new("Halcyon 3").expect("a model")
+}
+
+fn serial(text: &str) -> Serial {
+    Serial::new(text).expect("a serial number")
+}
+
+fn decision() -> Decision {
+    Decision { by: Actor::Operator("test".into()), reason: "to test".into(), at: wardline_hub::state::now() }
+}
+
+/// A hub with one expected pump, `H3-000001`, and the maker whose birth certificates it believes.
+struct Ward {
+    folder: TempDir,
+    hub: Running,
+    root: PathBuf,
+    maker: Maker,
+    pump: PumpId,
+}
+
+impl Ward {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let maker_folder = folder.path().join("maker");
+        let maker = Maker::open_or_invent(&maker_folder, wardline_hub::state::now()).expect("a maker");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let config = HubConfig {
+            folder: folder.path().join("hub"),
+            link: any,
+            est: any,
+            console: any,
+            maker_roots: vec![maker_folder.join("root.pem")],
+            ..HubConfig::default()
+        };
+        std::fs::create_dir_all(&config.folder).expect("a folder");
+        let made = server::init(config).await.expect("a new hub");
+        let hub = server::start(made.config).await.expect("a running hub");
+        let expected = ExpectedPump {
+            model: model(),
+            serial: serial("H3-000001"),
+            asset_tag: AssetTag::new("P-1").expect("a tag"),
+            care_area: CareArea::new("ICU").expect("an area"),
+        };
+        let pumps = hub.hub.store.expect_pumps(&[expected], &decision()).await.expect("an expected pump");
+        Self { folder, hub, root: made.root_file, maker, pump: pumps[0] }
+    }
+
+    fn agent(&self, number: &str, enrolment: Enrolment) -> AgentConfig {
+        AgentConfig {
+            state: self.folder.path().join(number),
+            device_key: None,
+            hub: HubPlace {
+                link: self.hub.link_addr.to_string(),
+                est: self.hub.est_addr.to_string(),
+                name: self.hub.hub.config.hub_name.clone(),
+            },
+            controller: None,
+            model: model(),
+            serial: serial(number),
+            enrolment,
+            flush: Flush::Never,
+            queue_events: 1_000,
+        }
+    }
+
+    fn birth(&self, number: &str) -> Enrolment {
+        let folder = self.folder.path().join(format!("born-{number}"));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let now = wardline_hub::state::now();
+        let birth = self.maker.birth(&folder, &model(), &serial(number), now).expect("a birth certificate");
+        Enrolment::Birth { root: self.root.clone(), certificate: birth.certificate, key: birth.key }
+    }
+
+    async fn row(&self) -> PumpRow {
+        self.hub.hub.store.pump(self.pump).await.expect("a store").expect("the pump")
+    }
+
+    /// Runs an agent until the hub's view of the pump is as wanted.
+    async fn run_until(&self, config: AgentConfig, enough: impl Fn(&PumpRow) -> bool) {
+        let stop = async {
+            while !enough(&self.row().await) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = tokio::time::timeout(wardline_e2e::PATIENCE, daemon::run(config, Place::Nowhere, stop)).await;
+        ended.expect("the pump did not come to where it should").expect("the agent runs");
+    }
+
+    /// Until the hub has turned somebody away for this reason.
+    async fn until_noted(&self, reason: &str) {
+        loop {
+            let seen = self.hub.hub.links.strangers().take();
+            let is_seen = seen.iter().any(|sighting| sighting.reason == reason);
+            self.hub.hub.store.save_sightings(&seen).await.expect("a store");
+            let kept = self.hub.hub.store.sightings(PageRequest::default()).await.expect("a store");
+            if is_seen || kept.rows.iter().any(|row| row.reason == reason) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn until_unlinked(&self) {
+        let gone = async {
+            while self.row().await.linked_since.is_some() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(wardline_e2e::PATIENCE, gone).await.expect("the link ends with the agent");
+    }
+}
+
+fn is_linked(pump: &PumpRow) -> bool {
+    pump.linked_since.is_some() && pump.certificate.is_some()
+}
+
+fn identity_file(state: &Path) -> Vec<u8> {
+    std::fs::read(state.join("identity")).expect("the sealed identity")
+}
+
+#[tokio::test]
+async fn a_pump_enrols_by_its_birth_certificate_links_and_keeps_its_identity_over_a_restart() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let config = ward.agent("H3-000001", ward.birth("H3-000001"));
+    ward.run_until(config.clone(), is_linked).await;
+    let first = ward.row().await.certificate.expect("a certificate");
+    let sealed = identity_file(&config.state);
+    assert!(!sealed.windows(4).any(|bytes| bytes == b"\"key"), "the key must not lie in the open");
+    ward.until_unlinked().await;
+    // Nothing that it enrolled with is needed again.
+    let Enrolment::Birth { certificate, key, .. } = &config.enrolment else { unreachable!("made so") };
+    std::fs::remove_file(certificate).expect("removed");
+    std::fs::remove_file(key).expect("removed");
+    ward.run_until(config.clone(), is_linked).await;
+    assert_eq!(ward.row().await.certificate.expect("a certificate").serial, first.serial);
+    ward.hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_pump_enrols_by_a_one_time_code_and_needs_it_only_once() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let code = ward.hub.hub.store.new_enrolment_code(ward.pump, Span::from_h(1), &decision()).await.expect("a code");
+    let config = ward.agent("H3-000001", Enrolment::Code { root: ward.root.clone(), code: code.code });
+    ward.run_until(config.clone(), is_linked).await;
+    ward.until_unlinked().await;
+    ward.run_until(config, is_linked).await;
+    ward.hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_serial_number_that_nobody_expects_gets_nothing_and_the_hub_keeps_the_try() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let config = ward.agent("H3-999999", ward.birth("H3-999999"));
+    let refused = ward.until_noted("not-expected");
+    let ended =
+        tokio::time::timeout(wardline_e2e::PATIENCE, daemon::run(config.clone(), Place::Nowhere, refused)).await;
+    ended.expect("the refusal is noted").expect("the agent runs");
+    assert!(!config.state.join("identity").exists(), "a refused pump must hold no identity");
+    assert!(ward.row().await.certificate.is_none());
+    ward.hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_pump_that_pins_another_root_gives_the_hub_nothing() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let code = ward.hub.hub.store.new_enrolment_code(ward.pump, Span::from_h(1), &decision()).await.expect("a code");
+    // The maker's root instead of the fleet's: to this pump the hub is an impostor.
+    let root = ward.folder.path().join("maker/root.pem");
+    let config = ward.agent("H3-000001", Enrolment::Code { root, code: code.code.clone() });
+    let noted = ward.until_noted("peer-refused-us");
+    let ended = tokio::time::timeout(wardline_e2e::PATIENCE, daemon::run(config, Place::Nowhere, noted)).await;
+    ended.expect("the broken handshake is noted").expect("the agent runs");
+    let spent = ward.hub.hub.store.spend_enrolment_code(&code.code, wardline_hub::state::now()).await.expect("a store");
+    assert_eq!(spent, Some(ward.pump), "the code was given to an impostor");
+    ward.hub.stop().await;
+}
