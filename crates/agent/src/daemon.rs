@@ -67,6 +67,20 @@ pub async fn run(config: Config, controller: Place, stop: impl Future<Output = (
     run_with(config, controller, Fault::none(), stop).await
 }
 
+/// As [`run`], and the certificate is renewed at once, whatever its age: for drills and tests.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_renewing(
+    config: Config,
+    controller: Place,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(config, controller, Fault::none(), None)?;
+    daemon.identity.renew_now();
+    daemon.work(stop).await
+}
+
 /// As [`run`], with a fault that lets it die at one of its effects.
 ///
 /// # Errors

@@ -103,6 +103,11 @@ impl Ward {
         ended.expect("the pump did not come to where it should").expect("the agent runs");
     }
 
+    async fn has_event(&self, kind: &str) -> bool {
+        let page = self.hub.hub.store.events(self.pump, PageRequest::default()).await.expect("a store");
+        page.rows.iter().any(|row| format!("{:?}", row.event.body).to_lowercase().starts_with(kind))
+    }
+
     /// Until the hub has turned somebody away for this reason.
     async fn until_noted(&self, reason: &str) {
         loop {
@@ -163,6 +168,43 @@ async fn a_pump_enrols_by_a_one_time_code_and_needs_it_only_once() {
     ward.run_until(config.clone(), is_linked).await;
     ward.until_unlinked().await;
     ward.run_until(config, is_linked).await;
+    ward.hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_renewal_brings_a_new_certificate_and_the_link_uses_it() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let config = ward.agent("H3-000001", ward.birth("H3-000001"));
+    ward.run_until(config.clone(), is_linked).await;
+    let first = ward.row().await.certificate.expect("a certificate").serial;
+    ward.until_unlinked().await;
+    // The certificate becomes the one in use only when a link has been opened with it.
+    let is_renewed = async {
+        while ward.row().await.certificate.is_none_or(|now| now.serial == first) || !ward.has_event("renewed").await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let run = daemon::run_renewing(config.clone(), Place::Nowhere, is_renewed);
+    tokio::time::timeout(wardline_e2e::PATIENCE, run).await.expect("renewed in time").expect("the agent runs");
+    let second = ward.row().await.certificate.expect("a certificate").serial;
+    ward.until_unlinked().await;
+    ward.run_until(config, is_linked).await;
+    assert_eq!(ward.row().await.certificate.expect("a certificate").serial, second, "the new one is kept");
+    ward.hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_pump_whose_certificate_was_taken_back_enrols_again_by_its_birth_certificate() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let config = ward.agent("H3-000001", ward.birth("H3-000001"));
+    ward.run_until(config.clone(), is_linked).await;
+    let first = ward.row().await.certificate.expect("a certificate").serial;
+    ward.until_unlinked().await;
+    ward.hub.hub.revoke(ward.pump, &decision()).await.expect("taken back");
+    let is_new = move |pump: &PumpRow| is_linked(pump) && pump.certificate.as_ref().is_some_and(|c| c.serial != first);
+    ward.run_until(config, is_new).await;
     ward.hub.stop().await;
 }
 

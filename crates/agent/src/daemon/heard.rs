@@ -108,6 +108,7 @@ impl Daemon {
             Happened::Down { why, reason, again_in } => {
                 tracing::info!(%why, ?reason, again_in_ms = again_in.as_millis() as u64, "the link is down");
                 self.outbox.unlinked();
+                self.identity.link_down(&why);
                 self.status.link(None, &why);
                 self.step(Input::Hub(Hub::Lost));
             }

@@ -64,6 +64,12 @@ struct Own {
     pace: Pace,
     /// Said when the release root should be asked for at once.
     hurry: Arc<Notify>,
+    /// Said when the hub refused the certificate on the link.
+    doubt: Arc<Notify>,
+    /// Spreads and slows down what is done about that.
+    doubts: Pace,
+    /// Renew now, whatever the certificate's age.
+    renew_now: bool,
     running: Pin<Box<dyn Future<Output = WhoChanged> + Send>>,
 }
 
@@ -90,6 +96,9 @@ impl Who {
                     is_unsaved: false,
                     pace: Pace::begin(),
                     hurry: Arc::default(),
+                    doubt: Arc::default(),
+                    doubts: Pace::doubtful(),
+                    renew_now: false,
                     running: Box::pin(std::future::pending()),
                 };
                 own.plan();
@@ -122,6 +131,24 @@ impl Who {
         }
     }
 
+    /// The link ended for this reason. When the hub refused the certificate, it is asked whether that still counts: a
+    /// pump whose certificate was taken back enrols again by itself, if the hub lets it.
+    pub(super) fn link_down(&self, why: &str) {
+        if let Some(own) = &self.own
+            && why.contains("received fatal alert")
+        {
+            own.doubt.notify_one();
+        }
+    }
+
+    /// Renews as soon as it can, whatever the certificate's age.
+    pub(super) fn renew_now(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.renew_now = true;
+            own.plan();
+        }
+    }
+
     /// A goal that the pinned key signed for this pump.
     fn check_goal(&self, signed: &[u8]) -> Result<Verified<Goal>, String> {
         covers!("N13", "N14");
@@ -142,18 +169,24 @@ impl Own {
             });
             return;
         }
-        let (step, due) = Step::next(self.kept.as_ref(), now());
-        let wait = self.pace.wait(draw());
-        let hurry = (step == Step::AskRoot).then(|| Arc::clone(&self.hurry));
+        let (mut step, mut due) = Step::next(self.kept.as_ref(), now());
+        if self.renew_now && (step == Step::AskRoot || due.is_some()) {
+            (step, due) = (Step::Renew, None);
+        }
+        let (wait, doubtful) = (self.pace.wait(draw()), self.doubts.wait(draw()));
+        // Only a pump that has nothing better to do listens to these.
+        let (may_hurry, may_doubt) = (step == Step::AskRoot, step == Step::AskRoot || due.is_some());
+        let (hurry, doubt) = (Arc::clone(&self.hurry), Arc::clone(&self.doubt));
         let (settings, kept) = (Arc::clone(&self.settings), self.kept.clone());
         self.running = Box::pin(async move {
-            match hurry {
-                Some(hurry) => tokio::select! {
-                    () = hurry.notified() => {}
-                    () = sleep(wait) => {}
-                },
-                None => wait_until(due, wait).await,
-            }
+            let step = tokio::select! {
+                () = hurry.notified(), if may_hurry => step,
+                () = doubt.notified(), if may_doubt => {
+                    sleep(doubtful).await;
+                    Step::Check
+                }
+                () = wait_until(due, wait) => step,
+            };
             // Boxed, so that a pump that waits for weeks holds no room for a conversation.
             let result = Box::pin(act(step, settings, kept)).await;
             WhoChanged { ended: Some((step, result)) }
@@ -208,6 +241,11 @@ impl Daemon {
     pub(super) fn identity_changed(&mut self, changed: WhoChanged) -> Result<(), Killed> {
         covers!("N1");
         let Some(own) = &mut self.identity.own else { return Ok(()) };
+        match &changed.ended {
+            Some((Step::Check, _)) => own.doubts.failed(None),
+            Some((Step::Renew, Ok(_))) => own.renew_now = false,
+            Some(_) | None => {}
+        }
         match changed.ended {
             None => own.save(&self.sealing)?,
             Some((step, Err(failed))) => {
@@ -250,6 +288,9 @@ impl Daemon {
             keep(self.outbox.record(now(), [EventBody::Renewed { serial: leaf.number }]))?;
         }
         if is_other {
+            if let Some(own) = &mut self.identity.own {
+                own.doubts = Pace::doubtful();
+            }
             self.known_identity();
         } else if self.identity.known.as_ref().is_some_and(|known| known.tuf_root.is_some()) {
             // What could not be fetched without a release root can be now.

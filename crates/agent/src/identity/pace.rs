@@ -35,6 +35,11 @@ impl Pace {
         Self { is_first: true, tries: 0, retry_after_s: 0 }
     }
 
+    /// Something did not work already, elsewhere.
+    pub(crate) const fn doubtful() -> Self {
+        Self { is_first: false, tries: 1, retry_after_s: 0 }
+    }
+
     /// One more try did not work.
     pub(crate) fn failed(&mut self, retry_after_s: Option<u64>) {
         self.tries = self.tries.saturating_add(1);

@@ -48,6 +48,8 @@ pub(crate) enum Step {
     AskRoot,
     /// Get the next certificate, for a new key.
     Renew,
+    /// The hub refused the certificate on the link: ask whether it still counts, and enrol again if it does not.
+    Check,
 }
 
 impl Step {
@@ -80,6 +82,7 @@ pub(crate) async fn act(step: Step, settings: Arc<Settings>, kept: Option<Kept>)
         (Step::Enrol, kept) => est::in_time(enrol(&settings, kept)).await,
         (Step::Provision | Step::AskRoot, Some(kept)) => est::in_time(provision(&settings, kept)).await,
         (Step::Prove, Some(kept)) => prove(&settings, kept).await,
+        (Step::Check, Some(kept)) => check(&settings, kept).await,
         (Step::Renew, Some(kept)) => est::in_time(renew(&settings, kept)).await,
         (_, None) => Err(Failed::new("the pump has no certificate yet")),
     }
@@ -180,6 +183,18 @@ async fn prove(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
         Err(failed) if failed.is_refusal => {
             tracing::warn!(why = %failed, "the hub refuses the new certificate; the old one stays in use");
             Ok(kept)
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// Enrols again only when the hub says to the certificate itself that it no longer counts.
+async fn check(settings: &Settings, kept: Kept) -> Result<Kept, Failed> {
+    match est::in_time(ask(settings, &kept, &kept.current)).await {
+        Ok(_) => Ok(kept),
+        Err(failed) if failed.is_refusal => {
+            tracing::warn!(why = %failed, "the hub refuses this pump's certificate; enrolling again");
+            est::in_time(enrol(settings, Some(kept))).await
         }
         Err(failed) => Err(failed),
     }
