@@ -211,7 +211,7 @@ async fn ask(settings: &Settings, kept: &Kept, credential: &Credential) -> Resul
 }
 
 /// What is pinned already stays; only what was never told is added.
-fn pin(pinned: Option<Pinned>, told: Provision) -> Result<Pinned, Failed> {
+pub(super) fn pin(pinned: Option<Pinned>, told: Provision) -> Result<Pinned, Failed> {
     covers!("N13");
     let Some(mut pinned) = pinned else { return Ok(Pinned::new(&told.goal_key, told.tuf_root)) };
     if pinned.goal_key()? != told.goal_key {

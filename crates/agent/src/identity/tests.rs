@@ -9,8 +9,10 @@ use x509_cert::Certificate;
 use x509_cert::request::CertReq;
 use {der::Decode as _, der::Encode as _};
 
+use super::est::Provision;
 use super::kept::{Credential, Pinned};
 use super::request::{self, FreshKey, Leaf};
+use super::steps::pin;
 use super::{Kept, Pace, Step, pace};
 use crate::fault::Fault;
 use crate::sealed::{Flush, Sealing};
@@ -141,6 +143,25 @@ fn a_certificate_for_another_key_or_another_pump_is_refused() {
     // Nor does a chain that leads elsewhere count.
     let (root, _) = made("one");
     assert!(request::chain(&ours, &[], &root).is_err());
+}
+
+#[test]
+fn what_is_pinned_stays_whatever_the_hub_says_later() {
+    covers!("N13");
+    let told = |key: u8, root: Option<&str>| Provision {
+        pump: PUMP.parse().expect("written right"),
+        goal_key: goal_key(key),
+        tuf_root: root.map(str::to_owned),
+    };
+    let first = pin(None, told(1, None)).expect("pinned");
+    assert_eq!(first.goal_key().expect("a key"), goal_key(1));
+    // A hub with another goal key adds nothing, not even a release root.
+    let stolen = pin(Some(first.clone()), told(2, Some("evil"))).expect("pinned");
+    assert_eq!(stolen, first);
+    let rooted = pin(Some(first), told(1, Some("first"))).expect("pinned");
+    assert_eq!(rooted.tuf_root.as_deref(), Some("first"));
+    let later = pin(Some(rooted.clone()), told(1, Some("second"))).expect("pinned");
+    assert_eq!(later, rooted);
 }
 
 #[test]
