@@ -105,7 +105,7 @@ impl Cli {
             Command::Pumps(pumps) => pumps.run(&access),
             Command::Pump(pump) => pump.run(&access),
             Command::Quarantine(quarantine) => quarantine.run(&access),
-            Command::Release(release) => release::run(release),
+            Command::Release(release) => release::run(release, &access),
             Command::Rollout(rollout) => rollout.run(&access),
             Command::Enrol(enrol) => enrol.run(&access),
             Command::Audit(audit) => audit.run(&access),

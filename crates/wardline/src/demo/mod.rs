@@ -8,6 +8,7 @@ mod fleet;
 mod hospital;
 mod hub;
 mod lasts;
+mod people;
 mod ports;
 mod status;
 mod story;
@@ -87,9 +88,9 @@ impl Demo {
         let client = Client::new(&hub.kept)?;
         hub.welcome(&login);
 
-        let story = story::Story::begin(&client, library);
+        let mut story = story::Story::begin(&client, &folder, library)?;
         story.expect(&list)?;
-        println!("This build signs no releases yet: pumps keep the library that they came with.");
+        story.publish_first()?;
         let faults = if self.faults { hospital::Faults::Injected } else { hospital::Faults::None };
         let opening = hospital::Opening {
             hub: &hub,
@@ -97,11 +98,11 @@ impl Demo {
             maker,
             list: &list,
             library: story.factory_library()?,
-            release_root: None,
+            release_root: Some(story.first_root()?),
             faults,
         };
         let hospital = hospital::Hospital::start(&runtime, opening)?;
-        let result = self.watch(&client, &hospital, &stop);
+        let result = self.watch(&client, &mut story, &hospital, &stop);
         println!("Stopping; the pumps' agents end first, and nothing that was acknowledged is lost.");
         let summary = hospital.stop(&runtime);
         hub.stop(&runtime);
@@ -138,7 +139,14 @@ impl Demo {
         Ok(lines)
     }
 
-    fn watch(&self, client: &Client, hospital: &hospital::Hospital, stop: &AtomicBool) -> anyhow::Result<()> {
+    fn watch(
+        &self,
+        client: &Client,
+        story: &mut story::Story<'_>,
+        hospital: &hospital::Hospital,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        println!("Pumps enrol first: only one with a certificate of this hospital may link and fetch a release.");
         let began = Instant::now();
         let over = || stop.load(Ordering::Relaxed) || self.lasts.is_some_and(|lasts| began.elapsed() >= lasts.0);
         let bar = status::enrolment_bar(hospital.pumps());
@@ -167,11 +175,21 @@ impl Demo {
             );
         }
         let mut line = status::Line::new();
+        if !over()
+            && let Some(news) = story.roll_out()?
+        {
+            line.note(&news);
+        }
         let mut troubled = false;
         while !over() {
             match status::look(client) {
                 Ok(seen) => {
                     troubled = false;
+                    match story.go_on(&seen) {
+                        Ok(Some(news)) => line.note(&news),
+                        Ok(None) => {}
+                        Err(error) => line.note(&format!("The next library could not be published: {error:#}")),
+                    }
                     line.say(&format!("{} · {}", seen.line(), hospital.line()));
                 }
                 Err(error) if !troubled => {

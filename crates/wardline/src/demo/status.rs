@@ -42,7 +42,6 @@ impl Seen {
         self.rollouts.first()
     }
 
-    #[allow(dead_code, reason = "the story goes on by it once releases can be signed")]
     /// Whether the newest rollout has reached every pump that counts.
     pub fn is_everywhere(&self) -> bool {
         self.rollout().is_some_and(|row| row.pumps > 0 && row.adopted >= row.pumps)

@@ -1,16 +1,25 @@
-//! What the demonstration's people do: biomed imports the list of pumps.
+//! What the demonstration's people do: import the list, sign and publish a library, roll it out, and once it is
+//! everywhere, do the same with the next version.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use wardline_api::RouteId;
-use wardline_api::types::{ManifestResult, PumpPage};
+use wardline_api::types::{ManifestResult, NewRollout, PumpPage, Releases, Rollouts};
 use wardline_fleet::manifest::Line;
 use wardline_library::Library;
+use wardline_model::{Kind, Version};
 
+use super::people::People;
+use super::status::Seen;
 use crate::client::{Client, typed};
-use crate::fault::{Exit, Fault};
-use crate::print;
+use crate::data::DataFolder;
+use crate::release;
+
+/// How long the first version is everywhere before the second is published, so that people see it settled.
+const ADMIRE_FIRST: Duration = Duration::from_secs(15);
+/// The same for every later one: a demonstration that runs for hours goes on switching.
+const ADMIRE: Duration = Duration::from_secs(300);
 
 /// The library that the demonstration starts with.
 pub enum FirstLibrary {
@@ -24,37 +33,28 @@ impl FirstLibrary {
     /// Reads the hospital's own, if one is named; every bad row is told.
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Demonstration) };
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let format = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .and_then(wardline_library::import::Format::from_file_name)
-            .ok_or_else(|| {
-                Fault::ends(Exit::NotInOrder, format!("{}: expected .xlsx, .csv or .json", path.display()))
-            })?;
-        match wardline_library::import::import(format, &bytes) {
-            Ok(imported) => Ok(Self::Own(Box::new(imported.library))),
-            Err(errors) => {
-                for error in &errors {
-                    eprintln!("{}", print::safe(&error.to_string()));
-                }
-                let message = format!("{}: {} rows are wrong; nothing was imported", path.display(), errors.len());
-                Err(Fault::ends(Exit::NotInOrder, message))
-            }
-        }
+        release::read_library(path).map(|library| Self::Own(Box::new(library)))
     }
 }
 
 /// The story so far.
 pub struct Story<'a> {
     client: &'a Client,
+    people: People,
     first: FirstLibrary,
+    everywhere_since: Option<Instant>,
 }
 
 impl<'a> Story<'a> {
-    /// Nothing has happened yet.
-    pub const fn begin(client: &'a Client, first: FirstLibrary) -> Self {
-        Self { client, first }
+    /// Finds or invents the people; nothing has happened yet.
+    pub fn begin(client: &'a Client, folder: &DataFolder, first: FirstLibrary) -> anyhow::Result<Self> {
+        let people = People::open_or_make(&folder.people())?;
+        Ok(Self { client, people, first, everywhere_since: None })
+    }
+
+    /// The root that pumps and their therapy controllers pin.
+    pub fn first_root(&self) -> anyhow::Result<Vec<u8>> {
+        self.people.first_root()
     }
 
     /// Puts the pumps on the hub's list, unless they are on it already.
@@ -79,6 +79,63 @@ impl<'a> Story<'a> {
             FirstLibrary::Demonstration => demonstration(1),
             FirstLibrary::Own(library) => Ok((**library).clone()),
         }
+    }
+
+    /// Publishes the first library, unless one is published. It comes before the pumps, which pin its root as they enrol.
+    pub fn publish_first(&self) -> anyhow::Result<()> {
+        if self.newest()?.is_some() {
+            return Ok(());
+        }
+        let library = self.factory_library()?;
+        self.people.publish(self.client, &library)?;
+        println!(
+            "{} signed drug library {}; the hub verified and published it.",
+            self.people.names(),
+            library.version()
+        );
+        Ok(())
+    }
+
+    /// Starts the rollout of the newest release, unless it has one: to be called when pumps are there.
+    pub fn roll_out(&self) -> anyhow::Result<Option<String>> {
+        let Some(version) = self.newest()? else { return Ok(None) };
+        let rollouts: Rollouts = typed(self.client.get(RouteId::ApiRollouts, &[], &[])?)?;
+        if rollouts.rollouts.iter().any(|row| row.kind == Kind::DrugLibrary && row.version == version) {
+            return Ok(None);
+        }
+        let new = NewRollout {
+            kind: Kind::DrugLibrary,
+            version,
+            care_areas: Vec::new(),
+            trial_cap: None,
+            reason: format!("demonstration: library {version}, approved by two pharmacists"),
+        };
+        self.client.send(RouteId::ApiRolloutCreate, &[], &new)?;
+        Ok(Some(format!("The rollout of drug library {version} has begun; each pump takes it between two infusions.")))
+    }
+
+    /// Goes on when a version is everywhere: the next one is signed, published and rolled out.
+    pub fn go_on(&mut self, seen: &Seen) -> anyhow::Result<Option<String>> {
+        if !seen.is_everywhere() || matches!(self.first, FirstLibrary::Own(_)) {
+            self.everywhere_since = None;
+            return Ok(None);
+        }
+        let since = *self.everywhere_since.get_or_insert_with(Instant::now);
+        let newest = self.newest()?.unwrap_or(Version(0));
+        let admire = if newest == Version(1) { ADMIRE_FIRST } else { ADMIRE };
+        if since.elapsed() < admire {
+            return Ok(None);
+        }
+        self.everywhere_since = None;
+        let next = newest.0 + 1;
+        self.people.publish(self.client, &demonstration(next)?)?;
+        let begun = self.roll_out()?.unwrap_or_default();
+        Ok(Some(format!("Library {newest} is on every pump. {} signed library {next}. {begun}", self.people.names())))
+    }
+
+    fn newest(&self) -> anyhow::Result<Option<Version>> {
+        let releases: Releases = typed(self.client.get(RouteId::ApiReleases, &[], &[])?)?;
+        Ok(releases.releases.iter().filter(|row| row.kind == Kind::DrugLibrary).map(|row| row.version).max())
     }
 }
 
