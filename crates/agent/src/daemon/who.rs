@@ -58,7 +58,8 @@ pub(super) struct Who {
 struct Own {
     settings: Arc<Settings>,
     path: PathBuf,
-    kept: Option<Kept>,
+    /// Shared with the step that waits: a pump holds its key once.
+    kept: Option<Arc<Kept>>,
     /// What is kept is not on the disk yet.
     is_unsaved: bool,
     pace: Pace,
@@ -92,7 +93,7 @@ impl Who {
                 let mut own = Own {
                     settings: Arc::new(Settings::new(config)),
                     path,
-                    kept,
+                    kept: kept.map(Arc::new),
                     is_unsaved: false,
                     pace: Pace::begin(),
                     hurry: Arc::default(),
@@ -169,7 +170,7 @@ impl Own {
             });
             return;
         }
-        let (mut step, mut due) = Step::next(self.kept.as_ref(), now());
+        let (mut step, mut due) = Step::next(self.kept.as_deref(), now());
         if self.renew_now && (step == Step::AskRoot || due.is_some()) {
             (step, due) = (Step::Renew, None);
         }
@@ -188,7 +189,7 @@ impl Own {
                 () = wait_until(due, wait) => step,
             };
             // Boxed, so that a pump that waits for weeks holds no room for a conversation.
-            let result = Box::pin(act(step, settings, kept)).await;
+            let result = Box::pin(act(step, settings, kept.as_deref().cloned())).await;
             WhoChanged { ended: Some((step, result)) }
         });
     }
@@ -262,7 +263,7 @@ impl Daemon {
 
     fn keep_identity(&mut self, step: Step, kept: Kept) -> Result<(), Killed> {
         let Some(own) = &mut self.identity.own else { return Ok(()) };
-        let was = own.kept.replace(kept);
+        let was = own.kept.replace(Arc::new(kept));
         let Some(kept) = own.kept.as_ref().filter(|kept| was.as_ref() != Some(kept)) else {
             // The release root is still not there.
             own.pace.failed(None);
