@@ -19,6 +19,7 @@ use crate::fault::Killed;
 use crate::identity::{FILE, Failed, Kept, Pace, Settings, Step, act};
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
+use crate::tuf::Repository;
 
 /// The longest sleep without a look at the clock, which somebody may set.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(3_600);
@@ -309,8 +310,17 @@ impl Daemon {
         }
     }
 
-    pub(super) fn start_fetch(&self, _release: ReleaseRef) -> Option<Fetching> {
+    /// Begins to fetch in the background; `None` until the pump knows its hub and the root of its releases.
+    pub(super) fn start_fetch(&mut self, release: ReleaseRef) -> Option<Fetching> {
         self.identity.hurry();
-        None
+        let known = self.identity.known.as_ref()?;
+        let repository = Repository {
+            folder: self.config.state.join("releases"),
+            place: self.config.hub.est.clone(),
+            name: self.config.hub.name.clone(),
+            tls: Arc::clone(&known.tls),
+            root: known.tuf_root.as_ref()?.to_vec(),
+        };
+        Some(Box::pin(async move { (release, crate::tuf::fetch(repository, release).await) }))
     }
 }
