@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::fault::EXIT_CODES;
 use crate::{
     account, audit, backup, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, release, rollout,
-    serve,
+    serve, sim,
 };
 
 const TOUR: &str = "\
@@ -89,6 +89,8 @@ enum Command {
     Keys(backup::KeysCommand),
     /// Look for what is not in order on this machine
     Doctor(doctor::Doctor),
+    /// Parts of the simulated hospital on their own
+    Sim(sim::Sim),
     /// Print completions for your shell
     Completions(completions::Completions),
 }
@@ -115,6 +117,7 @@ impl Cli {
             Command::Restore(restore) => restore.run(),
             Command::Keys(keys) => keys.run(),
             Command::Doctor(doctor) => doctor.run(&access),
+            Command::Sim(sim) => sim.run(),
             Command::Completions(completions) => {
                 completions.run();
                 Ok(())

@@ -25,6 +25,7 @@ mod quarantine;
 mod release;
 mod rollout;
 mod serve;
+mod sim;
 mod target;
 
 use clap::Parser;
