@@ -16,9 +16,6 @@ use super::hub::Hub;
 use crate::data::DataFolder;
 use crate::print;
 
-/// How much faster than real time the bedside runs: an infusion of six hours takes eighteen minutes.
-const SPEED: u32 = 20;
-
 /// From the start of one pump to the next: 200 pumps are up in ten seconds.
 const RAMP: Duration = Duration::from_millis(50);
 
@@ -49,12 +46,14 @@ pub struct Opening<'a> {
     pub release_root: Option<Vec<u8>>,
     /// Whether things go wrong.
     pub faults: Faults,
+    /// How much faster than real time the bedside runs.
+    pub speed: u32,
 }
 
 impl Hospital {
     /// Gives every pump power and its agent.
     pub fn start(runtime: &Runtime, opening: Opening<'_>) -> anyhow::Result<Self> {
-        let Opening { hub, folder, maker, list, library, release_root, faults } = opening;
+        let Opening { hub, folder, maker, list, library, release_root, faults, speed } = opening;
         let (link, est) = hub.places();
         let config = HospitalConfig {
             folder: folder.pumps(),
@@ -66,7 +65,7 @@ impl Hospital {
             release_root,
             trust: Trust::Pinned,
             seed: print::now().as_unix_ms(),
-            speed: SPEED,
+            speed,
             nurses: Nurses::AtWork,
             faults,
             ramp: RAMP,

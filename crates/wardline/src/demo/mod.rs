@@ -56,6 +56,9 @@ pub struct Demo {
     /// Let networks, power and disks fail now and then
     #[arg(long)]
     faults: bool,
+    /// How much faster than real time the bedside runs: at 60 an infusion of six hours takes six minutes
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=240))]
+    speed: u32,
     /// Stop by itself after this long, such as 90s, 30m or 2h
     #[arg(long = "for", value_name = "TIME")]
     lasts: Option<Lasts>,
@@ -100,6 +103,7 @@ impl Demo {
             library: story.factory_library()?,
             release_root: Some(story.first_root()?),
             faults,
+            speed: self.speed,
         };
         let hospital = hospital::Hospital::start(&runtime, opening)?;
         let result = self.watch(&client, &mut story, &hospital, &stop);
