@@ -13,7 +13,7 @@ use crate::effect::LinkEpoch;
 pub struct HoldId(pub u64);
 
 /// One thing that happened. Late and repeated inputs are harmless: each names what it speaks of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// The hub's goal, its signature checked.
     Goal(Box<Verified<Goal>>),

@@ -14,4 +14,5 @@ pub mod dice;
 pub mod hospital;
 pub mod month;
 pub mod nurse;
-pub mod search;
+#[cfg(test)]
+mod search;

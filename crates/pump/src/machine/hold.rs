@@ -101,9 +101,10 @@ impl Machine {
             return;
         }
         let staged = self.journal.slots.get(kind).staged.as_ref().map(|staged| staged.release);
-        let Some(release) = self.attempt().map(|attempt| attempt.to).filter(|to| to.kind == kind).or(staged) else {
-            return;
-        };
+        // Going back asks for what is to be active again.
+        let back = self.attempt().filter(|attempt| attempt.kind() == kind);
+        let back = back.map(|attempt| attempt.from.unwrap_or(attempt.to));
+        let Some(release) = back.or(staged) else { return };
         self.hold = Hold::Asked { kind, until: now + HOLD_ANSWER };
         fx.push(Effect::AskHold(release));
     }

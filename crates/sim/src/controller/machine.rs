@@ -154,6 +154,8 @@ pub struct Controller {
     pub(super) near_until: Option<Time>,
     pub(super) verifying: Option<ReleaseRef>,
     pub(super) told: Option<ChannelState>,
+    /// A read-back that was asked for in the middle of a write.
+    pub(super) read_after: Option<Kind>,
 }
 
 impl Controller {
@@ -184,6 +186,7 @@ impl Controller {
             near_until: None,
             verifying: None,
             told: None,
+            read_after: None,
         };
         match pointer {
             Pointer::Whole(release) if Some(release) != it.shelf.current => {
@@ -220,7 +223,7 @@ impl Controller {
     pub fn wake(&self) -> Option<Time> {
         let held = self.hold.map(|held| held.until).filter(|_| self.moving.is_none());
         let waiting = self.break_at.filter(|_| self.moving.is_none());
-        [held, waiting].into_iter().flatten().min()
+        [held, waiting, self.near_until].into_iter().flatten().min()
     }
 
     /// The channels.
@@ -460,6 +463,11 @@ impl Controller {
             }
             // The storage cannot be written at all: a nurse is told that there is no library.
             (Moving::Repair(_), Err(_)) => {}
+        }
+        if self.moving.is_none()
+            && let Some(kind) = self.read_after.take()
+        {
+            self.read_back(kind, fx);
         }
         if self.hold.is_none() {
             self.after_hold(formulary, fx);

@@ -3,8 +3,8 @@
 mod machine;
 mod port;
 pub mod reference;
+#[cfg(test)]
 mod retime;
-
 mod words;
 
 pub use machine::*;

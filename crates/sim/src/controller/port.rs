@@ -2,7 +2,7 @@
 //!
 //! The agent may be anybody. A request is granted by what is true here, never by what it says.
 
-use wardline_model::{ChannelState, HoldSupport, Refusal, ReleaseRef, Time, covers};
+use wardline_model::{ChannelState, HoldSupport, Kind, Refusal, ReleaseRef, Time, covers};
 use wardline_pump::{HoldId, Rule};
 
 use super::machine::{Controller, HOLD_LASTS, Held, Moving, Scope, Used, scope, switches};
@@ -21,12 +21,21 @@ impl Controller {
             Ask::Offered(release) => self.offered(release, fx),
             Ask::MakeCurrent { hold, release } => self.make_current(hold, release, fx),
             Ask::ReadBack(kind) => {
-                let current = if switches(kind) { self.shelf.current } else { None };
-                fx.push(Effect::ReadBack { kind, current });
+                // In the middle of a write there is nothing to read: the answer comes after it.
+                if self.moving.is_some() && switches(kind) {
+                    self.read_after = Some(kind);
+                } else {
+                    self.read_back(kind, fx);
+                }
             }
             // A silent agent holds nothing. Therapy never notices.
             Ask::Gone => self.end_hold(),
         }
+    }
+
+    pub(super) fn read_back(&self, kind: Kind, fx: &mut Vec<Effect>) {
+        let current = if switches(kind) { self.shelf.current } else { None };
+        fx.push(Effect::ReadBack { kind, current });
     }
 
     fn ask_hold(&mut self, release: ReleaseRef, now: Time, fx: &mut Vec<Effect>) {
@@ -47,7 +56,9 @@ impl Controller {
         if self.near_until.is_some_and(|until| until > now) && scope == Scope::NoProgram {
             return deny(fx, Deny::PersonNear);
         }
-        if switches(release.kind) && self.shelf.staged != Some(release) {
+        let shelf = &self.shelf;
+        let known = [shelf.staged, shelf.previous, shelf.current].contains(&Some(release));
+        if switches(release.kind) && !known {
             return deny(fx, Deny::NotOffered);
         }
         let id = HoldId(self.next_hold);
