@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(2);
 /// A turn may take a twentieth of the time: 20,000 pumps are read and planned in a quarter of a second.
 const REST: u32 = 20;
 
+/// The longest rest: one turn that a busy disk held up must not leave a ward waiting for minutes.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
 /// The most goals of one transaction, so that a big plan never holds the writer for long.
 const GOALS_AT_ONCE: usize = 200;
 
@@ -73,7 +76,7 @@ impl Planner {
             if let Err(error) = self.turn().await {
                 tracing::warn!(%error, "the planner's turn failed; the next one tries again");
             }
-            let pause = EVERY.max(began.elapsed() * REST);
+            let pause = EVERY.max((began.elapsed() * REST).min(LONGEST_REST));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 stopped = stop.wait_for(|stop| *stop) => { drop(stopped); return; }
