@@ -1,0 +1,204 @@
+//! The whole path as real processes: a hub, two pumps' agents with their therapy controllers, and people at a command
+//! line; with kill -9 wherever it hurts.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use wardline_e2e::{Process, program, until};
+use wardline_model::covers;
+
+/// One hospital in one folder.
+struct Ward {
+    folder: tempfile::TempDir,
+    ports: [u16; 3],
+}
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+impl Ward {
+    fn new() -> Self {
+        let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let held = [free(), free(), free()];
+        let ports = held.each_ref().map(|listener| listener.local_addr().expect("bound").port());
+        Self { folder: tempfile::tempdir().expect("a folder"), ports }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program("wardline"));
+        command
+            .current_dir(self.folder.path())
+            .env("WARDLINE_LOGIN", self.path("login.json"))
+            .env("WARDLINE_PASSPHRASE", "correct horse battery staple")
+            .env_remove("WARDLINE_TOKEN");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command().args(args).output().expect("wardline starts")
+    }
+
+    /// Runs a command that must do well; gives what it printed.
+    fn well(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{args:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let all: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.well(&all)).expect("JSON")
+    }
+
+    fn place(&self, which: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[which])
+    }
+
+    fn hub(&self) -> Process {
+        let mut hub = Process::start("the hub", self.command().arg("serve"));
+        hub.wait_for("console");
+        hub
+    }
+
+    /// A hub with two expected pumps and a signed-in administrator.
+    fn open(&self) -> Process {
+        let (link, est, console) = (self.place(0), self.place(1), self.place(2));
+        self.well(&["init", "--hospital", "St. Elsewhere", "--link", &link, "--est", &est, "--console", &console]);
+        let token = self.well(&["token", "create", "test", "--role", "administrator", "--data", "wardline-data"]);
+        let hub = self.hub();
+        let url = format!("https://localhost:{}", self.ports[2]);
+        self.well(&["login", "--hub", &url, "--ca", "wardline-data/hub/keys/root.pem", "--token", token.trim()]);
+        let list = "asset_tag,model,serial,care_area\nP-1,Halcyon 3,HX3-1,Intensive care\nP-2,Halcyon 3,HX3-2,Intensive care\n";
+        std::fs::write(self.path("list.csv"), list).expect("a list");
+        self.well(&["pumps", "import", "list.csv"]);
+        hub
+    }
+
+    /// Two pharmacists sign the example library offline; the hub takes it in.
+    fn release(&self) {
+        let people = ["--root", "Ada", "--root", "Bo", "--pharmacist", "Cy Dahl", "--pharmacist", "Di Eng"];
+        self.well(&[&["release", "init"], &people[..]].concat());
+        self.well(&["release", "draft", "--library", &format!("{EXAMPLES}/drug-library.csv")]);
+        self.well(&["release", "sign", "--yes", "--key", "release-desk/keys/drug-library-cy-dahl.key.json"]);
+        let early = self.run(&["release", "publish"]);
+        assert!(!early.status.success(), "one pharmacist must not be enough");
+        self.well(&["release", "sign", "--yes", "--key", "release-desk/keys/drug-library-di-eng.key.json"]);
+        assert!(self.well(&["release", "publish"]).contains("1 new release"));
+    }
+
+    fn controller(&self, serial: &str) -> Process {
+        let socket = self.path(&format!("{serial}.sock"));
+        let mut command = self.command();
+        command.args(["sim", "controller", "--serial", serial, "--care-area", "Intensive care"]);
+        command.arg("--socket").arg(&socket).arg("--state").arg(self.path(&format!("{serial}-controller")));
+        command.arg("--root").arg(self.path("release-desk/metadata/1.root.json"));
+        let controller = Process::start("a therapy controller", &mut command);
+        until("the controller's socket is there", || socket.exists().then_some(()));
+        controller
+    }
+
+    /// Writes the agent's configuration with a fresh one-time code.
+    fn configure(&self, tag: &str, serial: &str) -> PathBuf {
+        let codes = self.json(&["enrol", "codes", tag]);
+        let code = codes["codes"][0]["code"].as_str().expect("a code");
+        let config = serde_json::json!({
+            "state": self.path(&format!("{serial}-agent")),
+            "hub": { "link": self.place(0), "est": self.place(1) },
+            "controller": self.path(&format!("{serial}.sock")),
+            "model": "Halcyon 3",
+            "serial": serial,
+            "enrolment": { "code": { "root": self.path("wardline-data/hub/keys/root.pem"), "code": code } },
+        });
+        let path = self.path(&format!("{serial}.json"));
+        std::fs::write(&path, config.to_string()).expect("a configuration");
+        path
+    }
+
+    fn agent(config: &Path) -> Process {
+        let mut command = Command::new(program("wardline-agent"));
+        command.arg("run").arg("--config").arg(config);
+        Process::start("an agent", &mut command)
+    }
+
+    fn shown(&self, tag: &str) -> String {
+        String::from_utf8_lossy(&self.run(&["pump", "show", tag]).stdout).into_owned()
+    }
+
+    fn until_shown(&self, tag: &str, text: &str) {
+        until(&format!("{tag} shows {text:?}"), || self.shown(tag).contains(text).then_some(()));
+    }
+
+    /// The numbers of the events that the hub has of a pump, oldest first.
+    fn numbers(&self, tag: &str) -> Vec<u64> {
+        let events = self.json(&["pump", "events", tag]);
+        let list = events["events"].as_array().expect("events");
+        let mut numbers: Vec<u64> = list.iter().filter_map(|event| event["seq"].as_u64()).collect();
+        numbers.reverse();
+        numbers
+    }
+}
+
+#[test]
+fn a_library_reaches_real_pumps_and_one_is_taken_down_alone() {
+    covers!("N4", "N8", "N11", "N13", "N14");
+    let ward = Ward::new();
+    let mut hub = ward.open();
+    ward.release();
+
+    let mut controllers = [ward.controller("HX3-1"), ward.controller("HX3-2")];
+    let configs = [ward.configure("P-1", "HX3-1"), ward.configure("P-2", "HX3-2")];
+    let mut agents = configs.each_ref().map(|config| Ward::agent(config));
+    ward.until_shown("P-1", "online");
+    ward.until_shown("P-2", "online");
+
+    // The library arrives by itself; the therapy controllers verified it, switched, and read it back.
+    ward.well(&["rollout", "create", "drug-library", "1", "--reason", "first library"]);
+    for tag in ["P-1", "P-2"] {
+        until(&format!("{tag} runs library 1"), || {
+            let shown = ward.shown(tag);
+            let slot = shown.lines().find(|line| line.contains("Drug library")).unwrap_or_default();
+            (slot.split_whitespace().nth(2) == Some("1")).then_some(())
+        });
+    }
+
+    // Power goes at one pump's communication side, then at the hub: nothing is lost and nothing is there twice.
+    agents[0].kill();
+    agents[0] = Ward::agent(&configs[0]);
+    hub.kill();
+    hub = ward.hub();
+    ward.until_shown("P-1", "online");
+    ward.until_shown("P-2", "online");
+    let numbers = until("both starts of the agent are at the hub", || {
+        let numbers = ward.numbers("P-1");
+        (numbers.len() >= 3).then_some(numbers)
+    });
+    let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
+    assert_eq!(numbers, expected, "events without gaps and without doubles");
+
+    // One pump is taken down. The other keeps its link, and both controllers never notice.
+    ward.well(&["quarantine", "P-1", "--reason", "scans the network"]);
+    ward.until_shown("P-1", "offline");
+    assert!(ward.shown("P-1").contains("quarantined"), "{}", ward.shown("P-1"));
+    assert!(ward.shown("P-2").contains("online"), "{}", ward.shown("P-2"));
+    assert!(controllers.iter_mut().all(Process::is_running) && agents.iter_mut().all(Process::is_running));
+    ward.well(&["pump", "release", "P-1", "--reason", "clean"]);
+    ward.until_shown("P-1", "online");
+    assert!(ward.well(&["audit", "verify"]).contains("intact"));
+
+    drop(hub);
+    for agent in &mut agents {
+        nix::sys::signal::kill(pid(agent), nix::sys::signal::Signal::SIGTERM).expect("a signal");
+        let ended = agent.wait();
+        assert!(ended.success() && ended.signal().is_none(), "{ended}: {}", agent.printed());
+    }
+}
+
+fn pid(process: &Process) -> nix::unistd::Pid {
+    nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process id"))
+}
