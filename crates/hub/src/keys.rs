@@ -6,10 +6,12 @@
 //! | `root.sealed`, `issuing.sealed` | the CA's private keys |
 //! | `goal.sealed` | signs goals |
 //! | `audit.sealed` | signs checkpoints of the audit |
-//! | `server.sealed` | the key of the hub's own certificate |
+//! | `master.key.next` | there only while the master key is being changed |
 //!
 //! Certificates lie beside them in clear. No key that could sign a *release* is ever here (N13). A sealed file names the
-//! master key that seals it, so changing the master key can be interrupted at any point and done again.
+//! master key that seals it. A new master key is on the disk before anything is sealed under it and takes the old one's
+//! place last, so a change can be interrupted at any point: both keys are there, everything opens, and doing it again
+//! finishes it.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -56,6 +58,12 @@ pub enum KeyError {
     /// The master key is not one.
     #[error("the master key in {0} is not right: expected 32 bytes (64 hexadecimal digits in the environment)")]
     Master(String),
+    /// The master key is not ours to change.
+    #[error(
+        "the master key comes from the environment variable {ENVIRONMENT}: a new one made here would be lost with this \
+         process. Change it where it is kept"
+    )]
+    NotOurs,
     /// A key or certificate that cannot be used.
     #[error("a key of the hub cannot be used: {0}")]
     Pki(#[from] PkiError),
@@ -66,7 +74,12 @@ pub enum KeyError {
 pub struct Keys {
     folder: PathBuf,
     master: MasterKey,
+    /// The new master key of a change that is under way or was interrupted.
+    next: Option<MasterKey>,
 }
+
+/// The file of [`Keys::next`].
+const NEXT: &str = "master.key.next";
 
 impl Keys {
     /// Makes the folder and a new master key, unless the environment holds one.
@@ -83,7 +96,7 @@ impl Keys {
                 master
             }
         };
-        Ok(Self { folder: folder.to_owned(), master })
+        Ok(Self { folder: folder.to_owned(), master, next: None })
     }
 
     /// Opens the folder: the master key comes from the environment, else from its file.
@@ -95,7 +108,9 @@ impl Keys {
             Some(master) => master,
             None => read_master(&folder.join("master.key"))?,
         };
-        Ok(Self { folder: folder.to_owned(), master })
+        let next = folder.join(NEXT);
+        let next = if next.exists() { Some(read_master(&next)?) } else { None };
+        Ok(Self { folder: folder.to_owned(), master, next })
     }
 
     /// The master key, which also opens the database's data keys.
@@ -117,28 +132,59 @@ impl Keys {
     /// # Errors
     /// [`KeyError::File`], [`KeyError::Sealed`].
     pub fn unseal(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        open_under(&[&self.master], &self.path(name), name)
+        let masters: Vec<&MasterKey> = [&self.master].into_iter().chain(&self.next).collect();
+        open_under(&masters, &self.path(name), name)
     }
 
-    /// Seals every file again under a new master key and puts that in the place of the old one. Safe to interrupt: a file
-    /// that is sealed under the new key already is left alone. The database is told first, by the caller.
+    /// The new master key of a change that was begun and not finished.
+    #[must_use]
+    pub const fn next(&self) -> Option<&MasterKey> {
+        self.next.as_ref()
+    }
+
+    /// Begins to change the master key, or goes on with a change that was interrupted: afterwards the new key is on the
+    /// disk, flushed. The caller tells the database next, and then calls [`Keys::finish_change`].
+    ///
+    /// # Errors
+    /// [`KeyError::NotOurs`], [`KeyError::File`].
+    pub fn begin_change(&mut self) -> Result<&MasterKey, KeyError> {
+        if from_environment()?.is_some() {
+            return Err(KeyError::NotOurs);
+        }
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => {
+                let next = MasterKey::generate();
+                write_new(&self.folder.join(NEXT), next.as_bytes())?;
+                flush_folder(&self.folder)?;
+                next
+            }
+        };
+        Ok(self.next.insert(next))
+    }
+
+    /// Seals every file under the new master key and puts that in the place of the old one. A file that is sealed under
+    /// the new key already is sealed again and no worse for it.
     ///
     /// # Errors
     /// [`KeyError`] naming the file.
-    pub fn change_master(&mut self, new: MasterKey) -> Result<(), KeyError> {
+    pub fn finish_change(&mut self) -> Result<(), KeyError> {
+        let Some(next) = &self.next else { return Ok(()) };
         let listing = |source| KeyError::File { path: self.folder.clone(), source };
         for entry in std::fs::read_dir(&self.folder).map_err(listing)? {
             let path = entry.map_err(listing)?.path();
             let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
             if path.extension().is_some_and(|e| e == "sealed") {
-                let secret = open_under(&[&self.master, &new], &path, &name)?;
-                seal_under(&new, &path, &name, &secret)?;
+                let secret = open_under(&[&self.master, next], &path, &name)?;
+                seal_under(next, &path, &name, &secret)?;
             }
         }
-        if from_environment()?.is_none() {
-            replace(&self.folder.join("master.key"), new.as_bytes())?;
+        let (from, to) = (self.folder.join(NEXT), self.folder.join("master.key"));
+        std::fs::rename(&from, &to).map_err(|source| KeyError::File { path: to, source })?;
+        flush_folder(&self.folder)?;
+        if let Some(next) = self.next.take() {
+            self.master = next;
         }
-        self.master = new;
         Ok(())
     }
 
@@ -272,5 +318,15 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
         _ => {}
     }
     write_new(&beside, bytes)?;
-    std::fs::rename(&beside, path).map_err(|source| KeyError::File { path: path.to_owned(), source })
+    std::fs::rename(&beside, path).map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+    path.parent().map_or(Ok(()), flush_folder)
 }
+
+/// A rename survives a power cut only when the folder was flushed too.
+fn flush_folder(folder: &Path) -> Result<(), KeyError> {
+    let file = |source| KeyError::File { path: folder.to_owned(), source };
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(file)
+}
+
+#[cfg(test)]
+mod tests;

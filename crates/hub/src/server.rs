@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use wardline_model::Span;
+use wardline_model::{Span, Time};
 use wardline_pki::{Authority, Cert, CertSerial, P256Key, PkiError, profile};
 use wardline_release::key::PublicKey;
 use wardline_release::{Verified, goal};
@@ -157,6 +157,18 @@ impl Running {
     }
 }
 
+/// Opens the database with the master key, or with the new one when a change of it was interrupted after the database
+/// had been told.
+///
+/// # Errors
+/// Those of the store.
+pub async fn open_store(config: &Config, keys: &Keys, at: Time) -> Result<Store, StoreError> {
+    match (Store::open(&config.database_url(), keys.master(), at).await, keys.next()) {
+        (Err(StoreError::WrongKey { .. }), Some(next)) => Store::open(&config.database_url(), next, at).await,
+        (opened, _) => opened,
+    }
+}
+
 /// Starts a hub that `init` made.
 ///
 /// # Errors
@@ -164,7 +176,7 @@ impl Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let at = now();
     let keys = Keys::open(&config.folder.join("keys"))?;
-    let store = Store::open(&config.database_url(), keys.master(), at).await?;
+    let store = open_store(&config, &keys, at).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
     let links = Links::new(store.clone(), config.node.clone(), gate(&registry), LinkSettings::default());

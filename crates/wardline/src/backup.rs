@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use wardline_hub::keys::Keys;
-use wardline_store::{MasterKey, Store};
+use wardline_store::Store;
 
 use crate::data;
 use crate::init::{at_the_command_line, open_store, read_config};
@@ -113,10 +113,9 @@ impl KeysCommand {
             let number = store.rotate_data_key(&by).await?;
             println!("What is sensitive is encrypted under a new data key now ({number}).");
             if rotate.master {
-                let new = MasterKey::generate();
-                let same = MasterKey::from_bytes(*new.as_bytes());
-                store.change_master_key(&new, &by).await?;
-                keys.change_master(same)?;
+                // The new key is on the disk before the database or a file depends on it.
+                store.change_master_key(keys.begin_change()?, &by).await?;
+                keys.finish_change()?;
                 println!("Every key file is sealed under a new master key. Keep a copy of it apart from backups.");
             }
             store.close().await;

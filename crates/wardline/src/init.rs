@@ -127,7 +127,7 @@ pub fn console_place(config: &Config) -> String {
 /// Opens the database of a hub that is not running.
 pub async fn open_store(config: &Config, now: Time) -> anyhow::Result<(Keys, Store)> {
     let keys = Keys::open(&config.folder.join("keys"))?;
-    let store = Store::open(&config.database_url(), keys.master(), now).await?;
+    let store = wardline_hub::server::open_store(config, &keys, now).await?;
     Ok((keys, store))
 }
 
