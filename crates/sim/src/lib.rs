@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `controller` | the therapy controller: a pure machine, and the reference implementation of the port's other side |
 //! | `search` | one pump, exhaustively: nurse × power × network × bad release |
-//! | `month` | a hospital on virtual time, seeded, every invariant at every step |
 //! | `dice` | seeded randomness for stories |
 //! | `nurse` | people at the bedside, at a believable pace |
 //! | `hospital` | many pumps on real time and real sockets, with faults |
@@ -12,7 +11,6 @@
 pub mod controller;
 pub mod dice;
 pub mod hospital;
-pub mod month;
 pub mod nurse;
 #[cfg(test)]
 mod search;

@@ -14,8 +14,6 @@
 
 mod enrol;
 mod provision;
-#[cfg(test)]
-mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -22,8 +22,6 @@ mod recover;
 mod retime;
 mod said;
 mod slot;
-#[cfg(test)]
-mod tests;
 
 use alloc::boxed::Box;
 use wardline_model::{
