@@ -151,12 +151,19 @@ pub fn check_name(text: &str, longest: usize) -> Result<String, NameError> {
     Ok(text.to_string())
 }
 
+/// Makes a name type: a text that was trimmed and checked when it came in from outside, and is only data ever after.
+///
+/// The checker is [`check_name`] unless a room has a stricter one of the same shape.
+#[macro_export]
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $longest:literal) => {
+        $crate::name!($(#[$doc])* $name, $longest, $crate::check_name);
+    };
+    ($(#[$doc:meta])* $name:ident, $longest:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name($crate::NameText);
 
         impl $name {
             /// The most characters one may have.
@@ -165,9 +172,9 @@ macro_rules! name {
             /// Trims and checks a text from outside.
             ///
             /// # Errors
-            /// A [`NameError`] that completes the sentence "the value …".
-            pub fn new(text: &str) -> Result<Self, NameError> {
-                check_name(text, Self::LONGEST).map(Self)
+            /// A `NameError` that completes the sentence "the value …".
+            pub fn new(text: &str) -> Result<Self, $crate::NameError> {
+                $check(text, Self::LONGEST).map(Self)
             }
 
             /// The text.
@@ -177,22 +184,23 @@ macro_rules! name {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl FromStr for $name {
-            type Err = NameError;
+        impl core::str::FromStr for $name {
+            type Err = $crate::NameError;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::new(text)
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                Self::new(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = <$crate::NameText as serde::Deserialize>::deserialize(d)?;
+                Self::new(&text).map_err(serde::de::Error::custom)
             }
         }
     };

@@ -35,6 +35,10 @@ pub use therapy::{ChannelState, HoldSupport, Therapy};
 pub use time::{Span, Time};
 pub use wait::{Owner, Wait};
 
+/// What a name holds; named here so that [`name!`] works in crates with and without `std`.
+#[doc(hidden)]
+pub use alloc::string::String as NameText;
+
 /// Marks a place that upholds or tests a never event or requirement, such as `covers!("N2")`.
 ///
 /// The mark costs nothing at run time. `cargo xtask trace` collects every mark, prints the matrix of never events
