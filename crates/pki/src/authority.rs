@@ -1,10 +1,18 @@
 //! A certificate authority: a CA certificate with its key. It signs what a profile [`Approved`] and nothing else.
 
-use der::asn1::{BitString, OctetString};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{
+    ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_CE_CRL_DISTRIBUTION_POINTS, ID_PE_AUTHORITY_INFO_ACCESS,
+};
+use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
+use der::asn1::{BitString, Ia5String, Null, OctetString};
 use der::{Decode, Encode};
 use wardline_model::Time;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
+    ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{AsExtension, Extension};
 use x509_cert::time::Validity;
@@ -12,7 +20,7 @@ use x509_cert::{Certificate, TbsCertificate, Version};
 
 use crate::cert::{NEVER, to_x509};
 use crate::key::{ecdsa_sha256, key_id, spki_der};
-use crate::profile::{Approved, BACKDATED, PathLength};
+use crate::profile::{Approved, BACKDATED, PathLength, RevocationInfo};
 use crate::{Cert, CertSerial, P256Key, PkiError};
 
 /// A CA that can sign.
@@ -139,6 +147,38 @@ fn extensions(content: &Approved, issuer_key: [u8; 20]) -> der::Result<Vec<Exten
         let names = SubjectAltName(content.alternative.clone());
         add(&|so_far| names.to_extension(subject, so_far))?;
     }
+    list.extend(revocation(&content.revocation)?);
     // What cannot be read back is a bug here, not a surprise at a pump.
     Vec::<Extension>::from_der(&list.to_der()?)
+}
+
+/// noRevAvail (RFC 9608 section 2): id-ce 56, value NULL, not critical.
+const NO_REV_AVAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.56");
+
+/// The extensions that say where to ask whether the certificate was revoked; none of them critical.
+fn revocation(info: &RevocationInfo) -> der::Result<Vec<Extension>> {
+    let extension = |extn_id, value: Vec<u8>| {
+        der::Result::Ok(Extension { extn_id, critical: false, extn_value: OctetString::new(value)? })
+    };
+    Ok(match info {
+        RevocationInfo::Silent => Vec::new(),
+        RevocationInfo::NotAvailable => vec![extension(NO_REV_AVAIL, Null.to_der()?)?],
+        RevocationInfo::NoCheck => vec![extension(ID_PKIX_OCSP_NOCHECK, Null.to_der()?)?],
+        RevocationInfo::At { crl, ocsp, issuer } => {
+            let place = |url: &str| der::Result::Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?));
+            let list = DistributionPoint {
+                distribution_point: Some(DistributionPointName::FullName(vec![place(crl)?])),
+                reasons: None,
+                crl_issuer: None,
+            };
+            let access = |access_method, url: &str| -> der::Result<_> {
+                Ok(AccessDescription { access_method, access_location: place(url)? })
+            };
+            let accesses = vec![access(ID_AD_OCSP, ocsp)?, access(ID_AD_CA_ISSUERS, issuer)?];
+            vec![
+                extension(ID_CE_CRL_DISTRIBUTION_POINTS, CrlDistributionPoints(vec![list]).to_der()?)?,
+                extension(ID_PE_AUTHORITY_INFO_ACCESS, AuthorityInfoAccessSyntax(accesses).to_der()?)?,
+            ]
+        }
+    })
 }

@@ -37,7 +37,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const fn code(self) -> Option<CrlReason> {
+    pub(crate) const fn code(self) -> Option<CrlReason> {
         match self {
             // RFC 5280: "SHOULD be absent instead of using the unspecified (0) reasonCode value".
             Self::Unspecified => None,

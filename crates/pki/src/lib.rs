@@ -17,6 +17,7 @@
 //! | [`authority`] | a CA: approved → signed |
 //! | [`csr`] | PKCS#10 requests from outside, strictly |
 //! | [`crl`] | full, numbered revocation lists |
+//! | [`ocsp`] | answers about one certificate, signed by a delegated responder |
 //! | [`est`] | RFC 7030 bodies: base64 and certs-only CMS |
 //! | [`strict`] | what `rustls-webpki` accepts and we refuse |
 //! | [`identity`] | who a peer's certificate says it is |
@@ -30,6 +31,7 @@ pub mod est;
 pub mod identity;
 pub mod key;
 pub mod name;
+pub mod ocsp;
 pub mod profile;
 pub mod strict;
 

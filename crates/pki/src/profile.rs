@@ -7,6 +7,7 @@
 //! | issuing | CN, O | keyCertSign, cRLSign, path length 0 | – | 10 years |
 //! | hub server | CN; SAN: DNS, IP | digitalSignature | serverAuth only | 90 days |
 //! | pump (LDevID) | CN=pump id, serialNumber, O; SAN: `urn:uuid:`, hardwareModuleName | digitalSignature | clientAuth only | 30 days |
+//! | OCSP responder | CN, O | digitalSignature | OCSPSigning only | 14 days |
 //! | maker root | CN, O | keyCertSign, cRLSign | – | never expires |
 //! | birth (IDevID) | O, OU=model, serialNumber; SAN: hardwareModuleName | digitalSignature | – | never expires |
 //!
@@ -15,7 +16,7 @@
 use core::net::IpAddr;
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_OCSP_SIGNING, ID_KP_SERVER_AUTH};
 use der::flagset::FlagSet;
 use spki::SubjectPublicKeyInfoOwned;
 use wardline_model::{Model, PumpId, Serial, Span};
@@ -31,6 +32,9 @@ use crate::{Csr, PkiError};
 pub const PUMP_LASTS: Span = Span::from_days(30);
 /// How long the hub's own server certificate lasts; the hub replaces it while running.
 pub const SERVER_LASTS: Span = Span::from_days(90);
+/// How long the certificate of the OCSP responder lasts. Nobody checks whether it is revoked (it says so itself), so it
+/// is short.
+pub const RESPONDER_LASTS: Span = Span::from_days(14);
 /// How long the issuing CA lasts.
 pub const ISSUING_LASTS: Span = Span::from_days(3_652);
 /// How long the root lasts: about the life of a pump fleet.
@@ -49,6 +53,38 @@ pub struct Approved {
     pub(crate) authority: Option<PathLength>,
     /// Nothing means "never expires".
     pub(crate) lasts: Option<Span>,
+    pub(crate) revocation: RevocationInfo,
+}
+
+/// What a certificate says about where to ask whether it was revoked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RevocationInfo {
+    /// Nothing: who trusts it knows by other means, as the hub does by its registry.
+    #[default]
+    Silent,
+    /// Where the list is (cRLDistributionPoints), who answers (OCSP) and where the issuer's certificate is (caIssuers),
+    /// all as `http://` addresses (RFC 5280 section 4.2.2.1: plain, or asking would need another answer first).
+    At {
+        /// The revocation list.
+        crl: String,
+        /// The OCSP responder.
+        ocsp: String,
+        /// The issuing CA's certificate.
+        issuer: String,
+    },
+    /// It is too short-lived to be revoked (noRevAvail, RFC 9608).
+    NotAvailable,
+    /// It is the OCSP responder's own (id-pkix-ocsp-nocheck, RFC 6960 section 4.2.2.2.1).
+    NoCheck,
+}
+
+impl Approved {
+    /// The same certificate, saying where to ask whether it was revoked.
+    #[must_use]
+    pub fn with_revocation(mut self, revocation: RevocationInfo) -> Self {
+        self.revocation = revocation;
+        self
+    }
 }
 
 /// How many CAs may follow a CA.
@@ -86,6 +122,7 @@ pub fn pump(request: &Csr, names: &PumpNames) -> Result<Approved, PkiError> {
         alternative: vec![uri(&names.pump)?, HardwareModuleName::new(hw_type, &names.serial)?.general_name()?],
         authority: None,
         lasts: Some(PUMP_LASTS),
+        revocation: RevocationInfo::Silent,
     })
 }
 
@@ -110,6 +147,24 @@ pub fn server(spki: &SubjectPublicKeyInfoOwned, hosts: &[&str], addresses: &[IpA
         alternative,
         authority: None,
         lasts: Some(SERVER_LASTS),
+        revocation: RevocationInfo::Silent,
+    })
+}
+
+/// The certificate of the OCSP responder that answers in the issuing CA's name.
+///
+/// # Errors
+/// [`PkiError::Malformed`] when a name does not fit.
+pub fn responder(spki: &SubjectPublicKeyInfoOwned, name: &str, organization: &str) -> Result<Approved, PkiError> {
+    Ok(Approved {
+        subject: Subject::default().common_name(name)?.organization(organization)?.name(),
+        spki: spki.clone(),
+        usages: KeyUsages::DigitalSignature.into(),
+        extended: Some(ID_KP_OCSP_SIGNING),
+        alternative: Vec::new(),
+        authority: None,
+        lasts: Some(RESPONDER_LASTS),
+        revocation: RevocationInfo::NoCheck,
     })
 }
 
@@ -152,6 +207,7 @@ fn authority(
         alternative: Vec::new(),
         authority: Some(path),
         lasts,
+        revocation: RevocationInfo::Silent,
     })
 }
 
@@ -175,5 +231,6 @@ pub fn birth(
         alternative: vec![HardwareModuleName::new(hw_type, serial)?.general_name()?],
         authority: None,
         lasts: None,
+        revocation: RevocationInfo::Silent,
     })
 }

@@ -5,7 +5,7 @@
 //! identifiers, a CRL without a number or from a CA that may not sign CRLs. Each [`Fault`] below is one such gap.
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_OCSP_SIGNING, ID_KP_SERVER_AUTH};
 use wardline_model::Time;
 use x509_cert::Version;
 use x509_cert::ext::pkix::{
@@ -79,6 +79,8 @@ pub enum Usage {
     Server,
     /// A maker's birth certificate: extended usage absent, or including clientAuth.
     Birth,
+    /// The OCSP responder's: OCSPSigning and nothing else.
+    Responder,
 }
 
 /// Checks a whole chain, leaf first, anchor last. Signatures are webpki's job.
@@ -118,6 +120,7 @@ pub fn leaf(cert: &Cert, usage: Usage, now: Time) -> Result<(), Fault> {
     let fits = match usage {
         Usage::Pump => exactly(ID_KP_CLIENT_AUTH),
         Usage::Server => exactly(ID_KP_SERVER_AUTH),
+        Usage::Responder => exactly(ID_KP_OCSP_SIGNING),
         Usage::Birth => extended.as_ref().is_none_or(|list| list.contains(&ID_KP_CLIENT_AUTH)),
     };
     if !fits {

@@ -12,18 +12,18 @@ use crate::profile::{self, PumpNames};
 use crate::strict::{self, Usage};
 use crate::{Authority, BirthIdentity, Cert, CertSerial, Csr, P256Key, PumpIdentity, est};
 
-const NOW: Time = Time::from_unix_s(1_800_000_000);
+pub(crate) const NOW: Time = Time::from_unix_s(1_800_000_000);
 
-fn serial(n: u8) -> CertSerial {
+pub(crate) fn serial(n: u8) -> CertSerial {
     CertSerial::from_random([n; 16])
 }
 
-struct Pki {
-    root: Authority,
-    issuing: Authority,
+pub(crate) struct Pki {
+    pub(crate) root: Authority,
+    pub(crate) issuing: Authority,
 }
 
-fn pki() -> Pki {
+pub(crate) fn pki() -> Pki {
     let key = P256Key::generate().unwrap();
     let content = profile::root(key.spki(), "Test root", "St. Elsewhere").unwrap();
     let root = Authority::self_signed(&content, key, &serial(1), NOW).unwrap();
@@ -33,13 +33,13 @@ fn pki() -> Pki {
     Pki { root, issuing }
 }
 
-fn openssl(folder: &Path, args: &[&str]) -> (bool, String) {
+pub(crate) fn openssl(folder: &Path, args: &[&str]) -> (bool, String) {
     let out = Command::new("openssl").current_dir(folder).args(args).output().expect("openssl is installed");
     (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr))
 }
 
 /// A request as another program makes it, PEM.
-fn request(folder: &Path, algorithm: &[&str]) -> Vec<u8> {
+pub(crate) fn request(folder: &Path, algorithm: &[&str]) -> Vec<u8> {
     let new: Vec<&str> = [&["genpkey", "-out", "key.pem"][..], algorithm].concat();
     assert!(openssl(folder, &new).0);
     assert!(openssl(folder, &["req", "-new", "-key", "key.pem", "-subj", "/CN=anything at all", "-out", "csr.pem"]).0);
@@ -48,7 +48,7 @@ fn request(folder: &Path, algorithm: &[&str]) -> Vec<u8> {
 
 const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
-fn names() -> PumpNames {
+pub(crate) fn names() -> PumpNames {
     PumpNames {
         pump: PumpId::from_bytes([9; 16]),
         serial: Serial::new("HX3-1").unwrap(),

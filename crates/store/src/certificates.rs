@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::{Any, Transaction};
 use wardline_model::{Digest, Lifecycle, Model, PumpId, Serial, Time};
 
 use crate::engine::is_taken;
@@ -13,6 +13,9 @@ use crate::pumps::set_lifecycle;
 use crate::row::{from_word, int, maybe_moment, maybe_parse, moment, number, parse, query, text, time, word};
 use crate::store::{Deciding, Trouble};
 use crate::{Actor, Decision, Entry, Store, StoreError};
+
+/// CRL reason code superseded (RFC 5280 section 5.3.1).
+const SUPERSEDED: u8 = 4;
 
 /// What has become of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,7 +80,7 @@ pub struct NewCertificate {
     pub der: Vec<u8>,
 }
 
-/// A revoked certificate that has not expired: a line of the revocation list.
+/// A certificate that has not expired and is not good: a line of the revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevokedRow {
     /// Serial number, lower-case hexadecimal.
@@ -143,6 +146,14 @@ impl Revocation {
     }
 }
 
+/// Every certificate that is not good, with since when and why. One of a quarantined pump is on hold (CRL reason 6) for
+/// as long as the quarantine lasts, and good again when it ends.
+const REVOKED: &str = "SELECT c.serial AS serial, \
+    CASE WHEN c.revoked_at IS NULL THEN p.lifecycle_since ELSE c.revoked_at END AS revoked_at, \
+    CASE WHEN c.revoked_at IS NULL THEN 6 ELSE c.revoked_code END AS revoked_code, \
+    CASE WHEN c.revoked_at IS NULL THEN p.lifecycle_reason ELSE c.revoked_reason END AS revoked_reason \
+    FROM certificates c JOIN pumps p ON p.id = c.pump WHERE (c.revoked_at IS NOT NULL OR p.lifecycle = 'quarantined')";
+
 /// The columns that make a [`RegistryEntry`]; the subqueries read the index on pump and state.
 const REGISTRY: &str = "SELECT id, model, serial, lifecycle, \
     (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'current') AS current_one, \
@@ -182,19 +193,21 @@ pub(crate) async fn revoke_in(deciding: &mut Deciding, pump: PumpId, code: u8, b
     Ok(done.rows_affected())
 }
 
-/// Changes the state of a pump's certificates.
-async fn restate(
-    deciding: &mut Deciding,
-    pump: PumpId,
-    from: CertificateState,
-    to: CertificateState,
-) -> Result<(), Trouble> {
-    sqlx::query("UPDATE certificates SET state = $1 WHERE pump = $2 AND state = $3")
-        .bind(word(&to))
-        .bind(pump.to_string())
-        .bind(word(&from))
-        .execute(&mut *deciding.tx)
-        .await?;
+/// Puts an end to a pump's certificate in this state because a newer one takes its place: whoever still shows it shows
+/// an old key.
+async fn supersede(deciding: &mut Deciding, pump: PumpId, is: CertificateState, now: Time) -> Result<(), Trouble> {
+    sqlx::query(
+        "UPDATE certificates SET state = $1, revoked_at = $2, revoked_code = $3, revoked_reason = $4 \
+         WHERE pump = $5 AND state = $6",
+    )
+    .bind(word(&CertificateState::Superseded))
+    .bind(time(now))
+    .bind(i64::from(SUPERSEDED))
+    .bind("a newer certificate took its place")
+    .bind(pump.to_string())
+    .bind(word(&is))
+    .execute(&mut *deciding.tx)
+    .await?;
     Ok(())
 }
 
@@ -225,7 +238,7 @@ impl Store {
                     return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
                 }
             }
-            restate(&mut deciding, *pump, CertificateState::Pending, CertificateState::Superseded).await?;
+            supersede(&mut deciding, *pump, CertificateState::Pending, by.at).await?;
             let inserted = sqlx::query(
                 "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -279,8 +292,13 @@ impl Store {
                 return Err(StoreError::refused(format!("a certificate of pump {pump}"), why).into());
             }
             if entry.pending.as_ref() == Some(fingerprint) {
-                restate(&mut deciding, pump, CertificateState::Current, CertificateState::Superseded).await?;
-                restate(&mut deciding, pump, CertificateState::Pending, CertificateState::Current).await?;
+                supersede(&mut deciding, pump, CertificateState::Current, now).await?;
+                sqlx::query("UPDATE certificates SET state = $1 WHERE pump = $2 AND state = $3")
+                    .bind(word(&CertificateState::Current))
+                    .bind(pump.to_string())
+                    .bind(word(&CertificateState::Pending))
+                    .execute(&mut *deciding.tx)
+                    .await?;
                 deciding.note(&by, &Entry::done("certificate.use", Some(pump), fingerprint.short())).await?;
             }
             if entry.lifecycle == Lifecycle::Enrolled {
@@ -330,19 +348,6 @@ impl Store {
         .await
     }
 
-    /// The certificate with this serial number, and its DER: for OCSP.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn certificate(&self, serial: &str) -> Result<Option<(CertificateRow, Vec<u8>)>, StoreError> {
-        self.step("reading a certificate", async {
-            let sql = format!("{} WHERE serial = $1", SELECT.replace(" FROM", ", der FROM"));
-            let row = query(sql).bind(serial.to_owned()).fetch_optional(&self.core.read).await?;
-            row.map(|row| Ok((CertificateRow::read(&row)?, row.try_get("der")?))).transpose()
-        })
-        .await
-    }
-
     /// Current certificates that end before this moment: for renewals that did not come.
     ///
     /// # Errors
@@ -356,19 +361,38 @@ impl Store {
         .await
     }
 
-    /// Everything for the revocation list at this moment.
+    /// Everything for the revocation list at this moment: what was revoked or replaced, and what is on hold because its
+    /// pump is quarantined.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn revoked(&self, now: Time) -> Result<Vec<RevokedRow>, StoreError> {
         self.step("reading revoked certificates", async {
-            let sql = format!("{SELECT} WHERE state = 'revoked' AND not_after >= $1 ORDER BY revoked_at, serial");
-            let rows = query(sql).bind(time(now)).fetch_all(&self.core.read).await?;
-            let rows = rows.iter().map(CertificateRow::read).collect::<Result<Vec<_>, _>>()?;
-            Ok(rows
-                .into_iter()
-                .filter_map(|row| Some(RevokedRow { serial: row.serial, revocation: row.revocation? }))
-                .collect())
+            let rows = query(format!("{REVOKED} AND c.not_after >= $1 ORDER BY revoked_at, serial"));
+            let rows = rows.bind(time(now)).fetch_all(&self.core.read).await?;
+            let read = |row: &AnyRow| {
+                let at = moment(row, "revoked_at")?;
+                Ok(RevokedRow { serial: text(row, "serial")?, revocation: Revocation::read(row, at)? })
+            };
+            rows.iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// What an OCSP responder says of this serial number: nothing when it was never issued, otherwise whether it is
+    /// revoked or on hold.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn certificate_standing(&self, serial: &str) -> Result<Option<Option<Revocation>>, StoreError> {
+        self.step("reading a certificate's standing", async {
+            let row = query(format!("{REVOKED} AND c.serial = $1")).bind(serial.to_owned());
+            if let Some(row) = row.fetch_optional(&self.core.read).await? {
+                let at = moment(&row, "revoked_at")?;
+                return Ok(Some(Some(Revocation::read(&row, at)?)));
+            }
+            let known = sqlx::query("SELECT serial FROM certificates WHERE serial = $1").bind(serial.to_owned());
+            Ok(known.fetch_optional(&self.core.read).await?.map(|_| None))
         })
         .await
     }

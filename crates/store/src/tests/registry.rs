@@ -96,6 +96,10 @@ on_both_engines! {
         let entry = store.certificate_used(pump, &Digest::from_bytes([2; 32]), T0).await.unwrap();
         assert!(!entry.admits(&Digest::from_bytes([1; 32])), "from then on the old one is worth nothing");
         assert!(store.certificate_used(pump, &Digest::from_bytes([1; 32]), T0).await.is_err());
+        let replaced = store.certificate_standing("01").await.unwrap().flatten().expect("it was replaced");
+        assert_eq!((replaced.code, replaced.at), (4, T0), "so others refuse it too");
+        assert_eq!(store.certificate_standing("02").await.unwrap(), Some(None), "good");
+        assert_eq!(store.certificate_standing("77").await.unwrap(), None, "never issued");
         let row = store.pump(pump).await.unwrap().unwrap();
         assert_eq!(row.certificate.map(|c| c.serial), Some("02".to_owned()));
         assert_eq!(store.registry().await.unwrap(), [entry]);
@@ -112,6 +116,9 @@ on_both_engines! {
         let cut = change(Lifecycle::InService, Lifecycle::Quarantined);
         let entry = store.decide_lifecycle(cut, &by("sam", "beacons to an unknown host")).await.unwrap();
         assert!(!entry.admits(&Digest::from_bytes([1; 32])));
+        let held = store.certificate_standing("01").await.unwrap().flatten().expect("it is on hold");
+        assert_eq!((held.code, held.reason.as_str()), (6, "beacons to an unknown host"));
+        assert_eq!(store.revoked(T0).await.unwrap().len(), 1, "the list names it too");
         let again = store.decide_lifecycle(cut, &by("kim", "me too")).await.expect_err("somebody was faster");
         assert!(matches!(again, StoreError::Moved { is: Lifecycle::Quarantined, .. }), "{again}");
         let refused = store.issue_certificate(&certificate(pump, 2), &by("hub", "renewal")).await;
@@ -119,6 +126,8 @@ on_both_engines! {
         let back = change(Lifecycle::Quarantined, Lifecycle::InService);
         let entry = store.decide_lifecycle(back, &by("sam", "cleared")).await.unwrap();
         assert!(entry.admits(&Digest::from_bytes([1; 32])), "a release gives back what quarantine took");
+        assert_eq!(store.certificate_standing("01").await.unwrap(), Some(None), "everywhere");
+        assert_eq!(store.revoked(T0).await.unwrap(), []);
         let lost = change(Lifecycle::InService, Lifecycle::Lost);
         let entry = store.decide_lifecycle(lost, &by("sam", "not found in the stock-taking")).await.unwrap();
         assert_eq!((entry.current, entry.pending), (None, None));
