@@ -40,6 +40,11 @@ pub struct Config {
     pub console: SocketAddr,
     /// Host and port of the live link as pumps reach it; `link` when not given.
     pub link_public: Option<String>,
+    /// Where third parties ask about certificates over plain HTTP (CRL, OCSP); nowhere when not given.
+    pub status: Option<SocketAddr>,
+    /// The start of that place's address as the hospital's servers reach it, such as `http://pki.example.org`. Pumps'
+    /// certificates name it from then on.
+    pub status_public: Option<String>,
     /// Another database than the embedded one, such as `postgres://…`.
     pub database: Option<String>,
     /// Makers' root certificates (PEM), which may vouch for a pump's birth certificate. Relative to the hub's folder.
@@ -60,6 +65,8 @@ pub struct Limits {
     pub est_connections: usize,
     /// Open connections on the console. 500: every screen of a hospital.
     pub console_connections: usize,
+    /// Open connections for CRL and OCSP. 500: every RADIUS server and gateway of a health system.
+    pub status_connections: usize,
     /// Seconds for a whole handshake. 10: a pump at the edge of the Wi-Fi needs three round trips.
     pub handshake_s: u64,
     /// Seconds for the head of a request, and for the body of an enrolment.
@@ -72,6 +79,7 @@ impl Default for Limits {
             link_connections: 19_000,
             est_connections: 2_000,
             console_connections: 500,
+            status_connections: 500,
             handshake_s: 10,
             request_s: 10,
         }
@@ -91,11 +99,25 @@ impl Default for Config {
             est: at(7444),
             console: at(7445),
             link_public: None,
+            status: None,
+            status_public: None,
             database: None,
             maker_roots: Vec::new(),
             birth_again: false,
             limits: Limits::default(),
         }
+    }
+}
+
+/// Whether this can stand in a certificate in front of `/ocsp`: short, plain, and `http` (see [`crate::status`]).
+fn check_base(base: &str) -> Result<(), &'static str> {
+    let rest = base.strip_prefix("http://").ok_or("does not begin with http://, which clients of CRL and OCSP need")?;
+    match rest.as_bytes() {
+        [] => Err("names no host"),
+        [.., b'/'] => Err("must not end with a slash"),
+        bytes if bytes.len() > 200 => Err("is longer than 200 characters"),
+        bytes if !bytes.iter().all(u8::is_ascii_graphic) => Err("has characters that an address cannot have"),
+        _ => Ok(()),
     }
 }
 
@@ -167,6 +189,9 @@ impl Config {
                 return Err(format!("hub_name, console_names: {name:?} is not a DNS name"));
             }
         }
+        if let Some(base) = &self.status_public {
+            check_base(base).map_err(|why| format!("status_public: {base:?} {why}"))?;
+        }
         if self.limits.handshake_s == 0 || self.limits.request_s == 0 {
             return Err("limits: a time limit of zero seconds lets nobody in".into());
         }
@@ -177,5 +202,24 @@ impl Config {
     #[must_use]
     pub fn database_url(&self) -> String {
         self.database.clone().unwrap_or_else(|| wardline_store::sqlite_url(&self.folder.join("hub.db")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A public address that clients of CRL and OCSP could not use is refused by name.
+
+    use super::Config;
+
+    #[test]
+    fn the_public_address_for_crl_and_ocsp_is_plain_http_without_a_slash_at_its_end() {
+        let with = |base: &str| Config { status_public: Some(base.to_owned()), ..Config::default() }.check();
+        for good in ["http://pki.example.org", "http://127.0.0.1:7446", "http://pki.example.org/pumps"] {
+            assert_eq!(with(good), Ok(()));
+        }
+        for bad in ["https://pki.example.org", "http://", "http://pki.example.org/", "http://a b", "pki.example.org"] {
+            assert!(with(bad).is_err_and(|why| why.contains("status_public")), "{bad}");
+        }
+        assert!(with(&format!("http://{}", "a".repeat(201))).is_err());
     }
 }

@@ -10,6 +10,7 @@
 //! | `est` | RFC 7030 enrolment |
 //! | `repo` | TUF metadata and artifacts, served and accepted |
 //! | `link` | the live link's server side |
+//! | `status` | CRL and OCSP for third parties, over plain HTTP |
 //! | `console` | HTTP API and web console |
 //! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
 //! | `server` | starts and ends all of it |
@@ -22,5 +23,6 @@ pub mod link;
 pub mod repo;
 pub mod server;
 pub mod state;
+pub mod status;
 pub mod tasks;
 pub mod tls;

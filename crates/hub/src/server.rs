@@ -1,4 +1,4 @@
-//! Starts and ends everything: three listeners, the watch over links, and an orderly stop.
+//! Starts and ends everything: three listeners (and a fourth, for third parties, where the operator wants it), the watch over links, and an orderly stop.
 //!
 //! Every listener has a limit on connections and a time limit on handshakes, so a peer that opens sockets and says
 //! nothing costs a socket for ten seconds and never a pump its link. What fails in one connection ends that connection.
@@ -12,6 +12,7 @@ use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -140,6 +141,8 @@ pub struct Running {
     pub est_addr: SocketAddr,
     /// Where the console listens.
     pub console_addr: SocketAddr,
+    /// Where third parties ask about certificates, if anywhere.
+    pub status_addr: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -201,28 +204,37 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (link, link_addr) = listen("live link", hub.config.link).await?;
     let (est, est_addr) = listen("enrolment", hub.config.est).await?;
     let (console_door, console_addr) = listen("console", hub.config.console).await?;
+    let status = match hub.config.status {
+        Some(address) => Some(listen("state of certificates", address).await?),
+        None => None,
+    };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let door = |listener, tls, connections| Door {
+    let door = |listener, tls: Option<Arc<ServerConfig>>, connections| Door {
         listener,
-        tls,
+        tls: tls.map(TlsAcceptor::from),
         seats: Arc::new(Semaphore::new(connections)),
         hub: Arc::clone(&hub),
         stopped: stopped.clone(),
     };
-    tasks.spawn(door(link, link_tls, limits.link_connections).serve(Serve::Link));
+    tasks.spawn(door(link, Some(link_tls), limits.link_connections).serve(Serve::Link));
     let est_router = crate::est::router(Arc::clone(&hub)).merge(crate::repo::router(Arc::clone(&hub)));
-    tasks.spawn(door(est, est_tls, limits.est_connections).serve(Serve::Http(est_router)));
+    tasks.spawn(door(est, Some(est_tls), limits.est_connections).serve(Serve::Http(est_router)));
     let shown = console_of(&hub);
     let console_router = console::router(&shown);
     tasks.spawn(planner_of(&hub).run(stopped.clone()));
     tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
-    tasks.spawn(door(console_door, console_tls, limits.console_connections).serve(Serve::Http(console_router)));
+    tasks.spawn(door(console_door, Some(console_tls), limits.console_connections).serve(Serve::Http(console_router)));
+    let status_addr = status.as_ref().map(|(_, address)| *address);
+    if let Some((status, _)) = status {
+        let router = crate::status::router(Arc::clone(&hub));
+        tasks.spawn(door(status, None, limits.status_connections).serve(Serve::Http(router)));
+    }
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
     let housekeeping = crate::tasks::housekeeping::Housekeeping::new(hub.store.clone(), hub.audit_key.clone(), now);
     tasks.spawn(housekeeping.run(stopped.clone()));
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
-    Ok(Running { hub, link_addr, est_addr, console_addr, stop, tasks })
+    Ok(Running { hub, link_addr, est_addr, console_addr, status_addr, stop, tasks })
 }
 
 /// The console, wired to registry and links.
@@ -368,7 +380,8 @@ enum Serve {
 /// One listener.
 struct Door {
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    /// Nothing where plain HTTP is spoken.
+    tls: Option<TlsAcceptor>,
     seats: Arc<Semaphore>,
     hub: Arc<Hub>,
     stopped: watch::Receiver<bool>,
@@ -376,7 +389,6 @@ struct Door {
 
 impl Door {
     async fn serve(self, serve: Serve) {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let mut stopped = std::pin::pin!(until(self.stopped.clone()));
         let mut connections = JoinSet::new();
         loop {
@@ -388,14 +400,13 @@ impl Door {
             match accepted {
                 Ok((tcp, place)) => match Arc::clone(&self.seats).try_acquire_owned() {
                     Ok(seat) => {
-                        let (acceptor, hub) = (acceptor.clone(), Arc::clone(&self.hub));
+                        let (tls, hub) = (self.tls.clone(), Arc::clone(&self.hub));
                         let (serve, stopped) = (serve.clone(), self.stopped.clone());
                         connections.spawn(async move {
                             let _seat = seat;
                             // What only the handshake needs is given back before the connection is served: the task of
                             // an idle link stays small.
-                            if let Some(served) = Box::pin(connection(tcp, place, &acceptor, hub, serve, stopped)).await
-                            {
+                            if let Some(served) = Box::pin(connection(tcp, place, tls, hub, serve, stopped)).await {
                                 served.await;
                             }
                         });
@@ -420,12 +431,18 @@ type Served = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 async fn connection(
     tcp: TcpStream,
     place: SocketAddr,
-    acceptor: &TlsAcceptor,
+    tls: Option<TlsAcceptor>,
     hub: Arc<Hub>,
     serve: Serve,
     stopped: watch::Receiver<bool>,
 ) -> Option<Served> {
     let _ = tcp.set_nodelay(true);
+    let (acceptor, serve) = match (tls, serve) {
+        (Some(acceptor), serve) => (acceptor, serve),
+        (None, Serve::Http(router)) => return Some(http(tcp, None, place, hub, router, stopped)),
+        // There is no link without TLS.
+        (None, Serve::Link) => return None,
+    };
     let within = Duration::from_secs(hub.config.limits.handshake_s);
     let strange = |word| {
         hub.links.strangers().note("", place, word, now());
@@ -445,10 +462,19 @@ async fn connection(
     };
     match serve {
         Serve::Link => admit_link(stream, shown, place, &hub),
-        Serve::Http(router) => {
-            Some(Box::pin(async move { serve_http(stream, shown, place, &hub, router, stopped).await }))
-        }
+        Serve::Http(router) => Some(http(stream, shown, place, hub, router, stopped)),
     }
+}
+
+fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shown: Option<Shown>,
+    place: SocketAddr,
+    hub: Arc<Hub>,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) -> Served {
+    Box::pin(async move { serve_http(stream, shown, place, &hub, router, stopped).await })
 }
 
 /// The registry is asked again here: a resumed handshake showed no certificate to the verifier. The certificate itself
@@ -480,7 +506,7 @@ pub struct HttpPeer {
 }
 
 async fn serve_http(
-    stream: TlsStream<TcpStream>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shown: Option<Shown>,
     place: SocketAddr,
     hub: &Arc<Hub>,

@@ -5,6 +5,7 @@
 //! not durable (N11). Nothing here touches therapy: a cut link is all that a pump ever notices (N8).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +24,7 @@ use crate::link::Links;
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: RwLock<BTreeMap<PumpId, RegistryEntry>>,
+    changes: AtomicU64,
 }
 
 impl Registry {
@@ -30,7 +32,7 @@ impl Registry {
     #[must_use]
     pub fn new(entries: Vec<RegistryEntry>) -> Arc<Self> {
         let entries = entries.into_iter().map(|entry| (entry.pump, entry)).collect();
-        Arc::new(Self { entries: RwLock::new(entries) })
+        Arc::new(Self { entries: RwLock::new(entries), changes: AtomicU64::new(0) })
     }
 
     /// The entry of a pump.
@@ -42,6 +44,13 @@ impl Registry {
     /// Puts a changed entry in.
     pub fn put(&self, entry: RegistryEntry) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.pump, entry);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many entries were put in so far: whoever keeps something derived from the registry compares it.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Whether a pump may link with this certificate, asked in the handshake and again right after it.
@@ -103,6 +112,7 @@ pub struct Hub {
     /// What pumps fetch, kept in memory.
     pub repo: crate::repo::Cache,
     pub(crate) est: crate::est::EstState,
+    pub(crate) status: crate::status::StatusState,
     changed: watch::Sender<u64>,
 }
 
@@ -128,9 +138,23 @@ impl Hub {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let Parts { config, store, registry, links, root, issuing, goal_key, audit_key } = parts;
         let est = crate::est::EstState::default();
+        let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
         let changed = watch::Sender::new(0);
-        Arc::new(Self { config, store, registry, links, root, issuing, goal_key, audit_key, repo, est, changed })
+        Arc::new(Self {
+            config,
+            store,
+            registry,
+            links,
+            root,
+            issuing,
+            goal_key,
+            audit_key,
+            repo,
+            est,
+            status,
+            changed,
+        })
     }
 
     /// Tells everybody who looks that something about the fleet changed.

@@ -48,6 +48,12 @@ pub struct Init {
     /// Where the console and its API listen
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7445")]
     console: SocketAddr,
+    /// Where third parties, such as a RADIUS server, ask whether a certificate is good (CRL and OCSP, plain HTTP)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    status: Option<SocketAddr>,
+    /// The start of that place's address as they reach it; pumps' certificates will name it
+    #[arg(long, value_name = "http://NAME[:PORT]", requires = "status")]
+    status_url: Option<String>,
     /// Another database than the embedded one, such as postgres://wardline@db.example/wardline
     #[arg(long, value_name = "URL")]
     database: Option<String>,
@@ -78,6 +84,8 @@ impl Init {
             link: self.link,
             est: self.est,
             console: self.console,
+            status: self.status,
+            status_public: self.status_url.clone(),
             database: self.database.clone(),
             ..Config::default()
         };

@@ -183,7 +183,7 @@ async fn refuse(hub: &Hub, peer: &HttpPeer, pump: Option<PumpId>, word: &'static
 /// Signs, makes durable, updates the registry, answers: in this order.
 async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str) -> Result<Response, Problem> {
     let at = now();
-    let approved = profile::pump(csr, names)?;
+    let approved = profile::pump(csr, names)?.with_revocation(crate::status::places(&hub.config));
     let cert: Cert = hub.issuing.sign(&approved, &crate::server::serial()?, at)?;
     let row = NewCertificate {
         serial: cert.serial().to_string(),

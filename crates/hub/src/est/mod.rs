@@ -6,7 +6,6 @@
 //! | `POST /.well-known/est/simpleenroll` | a birth certificate, or a one-time code | a first certificate |
 //! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
 //! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
-//! | `GET /wardline/v1/crl` | anyone | the revocation list |
 //!
 //! The EST routes also work below one label (`/.well-known/est/<label>/…`). Answers are as strict as the standard says,
 //! requests are read tolerantly, errors are one sentence of plain text, and the connection stays open after a 401
@@ -29,8 +28,6 @@ use axum::routing::{get, post};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::sync::Mutex;
-use wardline_model::Time;
 use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
 
 use crate::state::Hub;
@@ -49,7 +46,6 @@ const RECORDED: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
 pub(crate) struct EstState {
     tries: RateLimiter<String, HashMapStateStore<String>, DefaultClock>,
     recorded: DefaultDirectRateLimiter,
-    crl: Mutex<Option<(Time, Arc<[u8]>)>>,
 }
 
 impl Default for EstState {
@@ -57,7 +53,6 @@ impl Default for EstState {
         Self {
             tries: RateLimiter::hashmap(Quota::per_minute(TRIES)),
             recorded: RateLimiter::direct(Quota::per_minute(RECORDED)),
-            crl: Mutex::default(),
         }
     }
 }
@@ -144,7 +139,6 @@ pub fn router(hub: Arc<Hub>) -> Router {
     }
     router
         .route("/wardline/v1/provision", get(provision::provision))
-        .route("/wardline/v1/crl", get(crl))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(hub)
 }
@@ -156,44 +150,6 @@ async fn cacerts(State(hub): State<Arc<Hub>>) -> Result<Response, Problem> {
 
 fn certs_only_response(certs: &[&wardline_pki::Cert]) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, CERTS_ONLY)], encode_body(&certs_only(certs)?)).into_response())
-}
-
-/// How long a list is good: RADIUS servers fetch hourly or daily, and a hub that is down for a weekend must not shut the
-/// pumps out of the Wi-Fi.
-const CRL_LASTS: wardline_model::Span = wardline_model::Span::from_days(7);
-
-/// How long the same list is given out. A decision is on the next list within this time.
-const CRL_KEPT: wardline_model::Span = wardline_model::Span::from_s(10);
-
-/// The revocation list, DER (RFC 5280 section 5; media type of RFC 2585).
-async fn crl(State(hub): State<Arc<Hub>>) -> Result<Response, Problem> {
-    let now = crate::state::now();
-    let mut kept = hub.est.crl.lock().await;
-    let list = match kept.as_ref().filter(|(at, _)| now.since(*at) < CRL_KEPT) {
-        Some((_, list)) => Arc::clone(list),
-        None => {
-            let list: Arc<[u8]> = sign_crl(&hub, now).await?.into();
-            *kept = Some((now, Arc::clone(&list)));
-            list
-        }
-    };
-    drop(kept);
-    Ok(([(CONTENT_TYPE, "application/pkix-crl")], Body::from(list.to_vec())).into_response())
-}
-
-async fn sign_crl(hub: &Hub, now: Time) -> Result<Vec<u8>, Problem> {
-    let revoked = hub.store.revoked(now).await?;
-    let entries = revoked
-        .iter()
-        .map(|row| {
-            Ok(wardline_pki::Revoked {
-                serial: row.serial.parse()?,
-                at: row.revocation.at,
-                reason: wardline_pki::Reason::from_code(row.revocation.code),
-            })
-        })
-        .collect::<Result<Vec<_>, wardline_pki::PkiError>>()?;
-    Ok(hub.issuing.sign_crl(hub.store.next_crl_number().await?, &entries, now, now + CRL_LASTS)?)
 }
 
 /// The whole body within the limits of size and time.

@@ -49,6 +49,7 @@ impl Hub {
         };
         (config.link, config.est, config.console) = (ports.link, ports.est, ports.console);
         config.link_public = None;
+        (config.status, config.status_public) = (Some(ports.status), Some(format!("http://{}", ports.status)));
         let root_file = config.folder.join("keys").join("root.pem");
         let root_pem = std::fs::read_to_string(&root_file)?;
         let (token, sign_in) = runtime.block_on(credentials(&config))?;

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use crate::fault::{Exit, Fault};
 
-/// The first of the three default ports: link, then enrolment and releases, then console.
+/// The first of the four default ports: link, then enrolment and releases, then console, then CRL and OCSP.
 pub const DEFAULT_BASE: u16 = 7443;
 
-/// The three addresses, on this machine only.
+/// The four addresses, on this machine only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// The live link.
@@ -16,24 +16,32 @@ pub struct Ports {
     pub est: SocketAddr,
     /// Console and API.
     pub console: SocketAddr,
+    /// CRL and OCSP.
+    pub status: SocketAddr,
 }
 
 impl Ports {
-    /// Three ports from this one on.
+    /// Four ports from this one on.
     pub fn from_base(base: u16) -> anyhow::Result<Self> {
-        if base > u16::MAX - 2 || base == 0 {
+        if base > u16::MAX - 3 || base == 0 {
             return Err(Fault::ends(
                 Exit::Failed,
-                format!("--port-base {base} leaves no room for three ports: use 1024 to 65533"),
+                format!("--port-base {base} leaves no room for four ports: use 1024 to 65532"),
             ));
         }
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(Self { link: at(base), est: at(base + 1), console: at(base + 2) })
+        Ok(Self { link: at(base), est: at(base + 1), console: at(base + 2), status: at(base + 3) })
     }
 
     /// Refuses ports that somebody listens on already.
     pub fn check(&self) -> anyhow::Result<()> {
-        for (what, address) in [("live link", self.link), ("enrolment", self.est), ("console", self.console)] {
+        let all = [
+            ("live link", self.link),
+            ("enrolment", self.est),
+            ("console", self.console),
+            ("state of certificates", self.status),
+        ];
+        for (what, address) in all {
             if let Err(error) = TcpListener::bind(address) {
                 let next = match error.kind() {
                     std::io::ErrorKind::AddrInUse => {
@@ -67,6 +75,6 @@ mod tests {
         ports.link = taken.local_addr().unwrap();
         let said = ports.check().unwrap_err().to_string();
         assert!(said.contains("live link's port") && said.contains("--port-base"), "{said}");
-        assert!(Ports::from_base(65_534).is_err());
+        assert!(Ports::from_base(65_533).is_err());
     }
 }
