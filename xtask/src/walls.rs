@@ -35,12 +35,37 @@ pub fn run() -> Result<()> {
     let mut broken = architecture()?;
     broken.extend(pure_sources()?);
     broken.extend(no_std()?);
+    broken.extend(no_mutants()?);
     if broken.is_empty() {
         println!("walls: all stand");
         Ok(())
     } else {
         bail!("walls are broken:\n  {}", broken.join("\n  "))
     }
+}
+
+/// Features that let a test break a rule on purpose. No crate may ask for one but to test.
+const TEST_ONLY_FEATURES: &[&str] = &["mutants"];
+
+/// That no program can be built with a switched-off rule: only a dev-dependency may ask for such a feature.
+fn no_mutants() -> Result<Vec<String>> {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
+    let mut broken = Vec::new();
+    for package in &metadata.packages {
+        for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
+            for feature in dependency.features.iter().filter(|f| TEST_ONLY_FEATURES.contains(&f.as_str())) {
+                broken
+                    .push(format!("{} asks {} for {feature}, which is for tests only", package.name, dependency.name));
+            }
+        }
+        for (name, enables) in &package.features {
+            let reaches = |to: &String| TEST_ONLY_FEATURES.iter().any(|f| to.ends_with(&format!("/{f}")) || to == f);
+            if enables.iter().any(reaches) {
+                broken.push(format!("{}'s feature {name} turns on one that is for tests only", package.name));
+            }
+        }
+    }
+    Ok(broken)
 }
 
 /// The rows of the table in ARCHITECTURE.md: crate name to the set that it may use.

@@ -18,7 +18,7 @@ pub type Effects = Vec<Effect>;
 pub struct LinkEpoch(pub u32);
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// Replace the stored journal by this one, atomically, and make it durable before the next effect.
     Persist(Box<Journal>),
@@ -58,6 +58,10 @@ pub enum Effect {
     /// Every slot that the communication side switches is whole. A maker whose therapy side starts from such a slot
     /// (a firmware bank) waits for this, and for nothing of the network.
     Ready,
+    /// This release is about to be written down as proven. Whoever would go back to the old one by itself (a boot loader)
+    /// must not any more. It comes before the result is persisted: the other way round, power that goes in between would
+    /// leave a confirmed release that the boot loader takes away.
+    Keep(ReleaseRef),
     /// The stored bytes of this release are of no more use.
     Forget(ReleaseRef),
 }

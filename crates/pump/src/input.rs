@@ -1,10 +1,10 @@
 //! Everything that the slot machine can be told.
 
-use crate::proof::Verified;
 use alloc::boxed::Box;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 use wardline_model::{Digest, Goal, HoldSupport, Kind, Refusal, ReleaseRef, Therapy};
+use wardline_release::Verified;
 
 use crate::effect::LinkEpoch;
 
@@ -13,9 +13,9 @@ use crate::effect::LinkEpoch;
 pub struct HoldId(pub u64);
 
 /// One thing that happened. Late and repeated inputs are harmless: each names what it speaks of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Input {
-    /// The hub's goal, its signature checked.
+    /// The hub's goal. Only the verifier of `wardline_release::goal` can make one: an unchecked goal does not compile.
     Goal(Box<Verified<Goal>>),
     /// A fetch ended.
     Fetched {

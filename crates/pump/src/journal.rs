@@ -9,7 +9,7 @@ use wardline_model::{Generation, Goal, Kind, Outcome, PerKind, PumpId, ReleaseRe
 use crate::input::Expected;
 
 /// The stored state of a pump's slots.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Journal {
     /// The layout of this record: [`Journal::FORMAT`].
     pub format: u16,
@@ -24,7 +24,7 @@ pub struct Journal {
 }
 
 /// What is stored of one slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SlotRecord {
     /// What is active, as last found or made.
     pub active: Option<ReleaseRef>,
@@ -39,7 +39,7 @@ pub struct SlotRecord {
 }
 
 /// Whether a slot needs a person.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Broken {
     /// What is active is whole.
@@ -50,7 +50,7 @@ pub enum Broken {
 }
 
 /// A release that is ready to switch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Staged {
     /// Which.
     pub release: ReleaseRef,
@@ -61,7 +61,7 @@ pub struct Staged {
 }
 
 /// A switch on its way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// What was active before.
     pub from: Option<ReleaseRef>,
@@ -74,7 +74,7 @@ pub struct Attempt {
 }
 
 /// How far an attempt is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// About to switch, or switched without knowing it yet.
@@ -92,7 +92,7 @@ pub enum Phase {
 }
 
 /// The end of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Closed {
     /// What it was about.
     pub release: ReleaseRef,
@@ -105,7 +105,7 @@ pub struct Closed {
 }
 
 /// Why a stored journal cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JournalError {
     /// Not a journal, or written by a newer program.
     Unreadable,

@@ -5,7 +5,7 @@ use core::ops::Deref;
 /// A `T` whose signatures, thresholds and digests were checked. Only the verifiers of this crate can build one, so a
 /// function that takes it cannot be handed something unchecked. It is not serialisable on purpose: bytes that come back
 /// from a disk are verified again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Verified<T>(T);
 
 impl<T> Verified<T> {

@@ -12,5 +12,4 @@ pub mod controller;
 pub mod dice;
 pub mod hospital;
 pub mod nurse;
-#[cfg(test)]
-mod search;
+pub mod search;

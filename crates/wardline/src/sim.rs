@@ -1,5 +1,7 @@
 //! `wardline sim`: parts of the simulated hospital on their own, for makers of pumps and for trying an agent by hand.
 
+mod search;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub struct Sim {
 enum SimCommand {
     /// The reference therapy controller on a Unix socket, for an agent to speak with
     Controller(Controller),
+    /// Search one pump exhaustively: nurse, power, network and bad releases, in every order
+    Search(search::Search),
 }
 
 /// Serves the reference therapy controller until Ctrl-C. It is what a maker's own controller is measured against: it
@@ -66,6 +70,7 @@ impl Sim {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             SimCommand::Controller(controller) => controller.run(),
+            SimCommand::Search(search) => search.run(),
         }
     }
 }

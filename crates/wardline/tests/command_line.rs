@@ -144,3 +144,18 @@ fn the_demonstration_ends_by_itself_with_no_promise_broken() {
     let again = well(folder.path(), &["demo", "--pumps", "3", "--for", "1s", "--port-base", &base]);
     assert!(again.contains("knows 3 pumps already"), "{again}");
 }
+
+#[test]
+fn one_pump_is_searched_and_what_is_claimed_was_put_to_the_test() {
+    covers!("N1", "N3", "N12");
+    let folder = tempfile::tempdir().unwrap();
+    let json = well(folder.path(), &["sim", "search", "--scene", "library-agent-fooled", "--json"]);
+    let searched: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(searched[0]["verdict"], "holds", "{json}");
+    assert!(searched[0]["states"].as_u64().unwrap() > 100, "{json}");
+    for never in ["N1", "N3", "N12"] {
+        assert!(searched[0]["tested"][never].as_u64().unwrap() > 0, "{never} in {json}");
+    }
+    assert!(well(folder.path(), &["sim", "search", "--list"]).contains("firmware-does-not-start"));
+    assert!(ends(folder.path(), 3, &["sim", "search", "--scene", "none"]).contains("--list"));
+}

@@ -67,6 +67,8 @@ impl Daemon {
             Effect::Record(body) => keep(self.outbox.record(now(), [body.clone()]))?,
             Effect::Report => self.report_soon(),
             Effect::Ready => tracing::info!("every slot of the communication side is whole"),
+            // Nothing that this agent switches goes back by itself.
+            Effect::Keep(_) => {}
             Effect::Forget(release) => {
                 if self.fetched.as_ref().is_some_and(|(fetched, _)| fetched == release) {
                     self.fetched = None;

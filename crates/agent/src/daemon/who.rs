@@ -10,7 +10,8 @@ use rustls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use wardline_model::{EventBody, Goal, PumpId, ReleaseRef, Time, covers};
-use wardline_pump::{Input, Verified};
+use wardline_pump::Input;
+use wardline_release::Verified;
 use wardline_release::key::PublicKey;
 
 use super::{DISK_AGAIN, Daemon, Fetching, keep, now};
@@ -155,9 +156,7 @@ impl Who {
     fn check_goal(&self, signed: &[u8]) -> Result<Verified<Goal>, String> {
         covers!("N13", "N14");
         let known = self.known.as_ref().ok_or("the pump does not know its hub's goal key yet")?;
-        let goal =
-            wardline_release::goal::verify(signed, &known.goal_key, known.pump).map_err(|why| why.to_string())?;
-        Ok(Verified::from_verifier(goal.into_inner()))
+        wardline_release::goal::verify(signed, &known.goal_key, known.pump).map_err(|why| why.to_string())
     }
 }
 

@@ -251,6 +251,9 @@ impl Machine {
         // Whatever stays active after an attempt was proven, or was used: it is the floor from here on.
         record.floor = newer(record.floor, active);
         self.going = Going::Still;
+        if outcome == Outcome::Confirmed {
+            fx.push(Effect::Keep(attempt.to));
+        }
         if self.keeps(Rule::ResultAfter) {
             self.persist(fx);
         }
@@ -276,7 +279,7 @@ pub(super) fn newer(a: Option<ReleaseRef>, b: Option<ReleaseRef>) -> Option<Rele
 }
 
 /// Whether a going back is on its way to whoever carries it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Going {
     Still,
     Back,

@@ -18,7 +18,7 @@
 mod attempt;
 mod hold;
 mod recover;
-#[cfg(feature = "mutants")]
+#[cfg(feature = "search")]
 mod retime;
 mod said;
 mod slot;
@@ -47,11 +47,11 @@ const FETCH_RETRY_LONGEST: Span = Span::from_h(1);
 const INTERRUPTED_MOST: u8 = 3;
 
 /// Which kinds this pump has a switch for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Supports(PerKind<Supported>);
 
 /// Whether there is a switch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Supported {
     #[default]
     No,
@@ -97,7 +97,7 @@ pub enum Why {
 }
 
 /// The slot machine of one pump.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Machine {
     rules: Rules,
     supports: Supports,
@@ -120,21 +120,21 @@ pub struct Machine {
 }
 
 /// The hold, as far as this machine knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Hold {
     None,
     Asked { kind: Kind, until: Time },
     Granted { id: HoldId },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Link {
     Lost,
     Reached,
 }
 
 /// Whether this machine knows what is active in a slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Truth {
     /// Not asked, or whoever knows is not there.
     #[default]
@@ -144,7 +144,7 @@ enum Truth {
 }
 
 /// Where the next release of a slot is on its way to being staged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Getting {
     #[default]
     Idle,
@@ -154,7 +154,7 @@ enum Getting {
     Later(Time),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Ready {
     No,
     Said,

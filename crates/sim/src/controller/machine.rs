@@ -47,7 +47,7 @@ pub trait Formulary {
 }
 
 /// Why there are no limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unreadable {
     /// The release has no such entry.
     NoEntry,
@@ -56,7 +56,7 @@ pub enum Unreadable {
 }
 
 /// The hard limits of a rate, in the entry's own unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Limits {
     /// The lowest rate.
     pub low: Decimal,
@@ -65,7 +65,7 @@ pub struct Limits {
 }
 
 /// A program, with the limits that govern it until it is stopped.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Program {
     /// What is infused: an entry of the library.
     pub entry: String,
@@ -78,7 +78,7 @@ pub struct Program {
 }
 
 /// One channel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel {
     /// What it does.
     pub state: ChannelState,
@@ -89,7 +89,7 @@ pub struct Channel {
 }
 
 /// What the controller keeps across power loss, replaced atomically.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shelf {
     /// The library that therapy reads.
     pub current: Option<ReleaseRef>,
@@ -102,7 +102,7 @@ pub struct Shelf {
 }
 
 /// A granted hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Held {
     pub(super) id: HoldId,
     pub(super) until: Time,
@@ -111,7 +111,7 @@ pub(super) struct Held {
     pub(super) used: Used,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Scope {
     /// Keeps programs from being loaded.
     NoProgram,
@@ -119,7 +119,7 @@ pub(super) enum Scope {
     Quiet,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Used {
     No,
     Switched,
@@ -129,7 +129,7 @@ pub(super) enum Used {
 }
 
 /// Why the pointer is being written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Moving {
     /// At boot or after a failed self-check: back to a whole library.
     Repair(ReleaseRef),
@@ -138,7 +138,7 @@ pub(super) enum Moving {
 }
 
 /// The therapy controller of one pump.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Controller {
     pub(super) rules: Rules,
     pub(super) support: HoldSupport,
@@ -242,6 +242,17 @@ impl Controller {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.hold.is_some_and(|held| held.scope == Scope::NoProgram)
+    }
+
+    /// Whether the pump may stop for a moment under this hold: it is the present one, it keeps programs from being loaded,
+    /// and no channel is busy. A switch that restarts the pump asks this at the moment of the restart.
+    #[must_use]
+    pub fn may_stop_for(&self, hold: Option<HoldId>) -> bool {
+        covers!("N2");
+        let held = self.hold.filter(|held| Some(held.id) == hold && held.used != Used::Over);
+        held.is_some_and(|held| held.scope == Scope::NoProgram)
+            && self.moving.is_none()
+            && self.channels.iter().all(|channel| !channel.state.is_busy())
     }
 
     /// Whether a nurse's act waits for a hold or a write.

@@ -3,7 +3,6 @@
 mod machine;
 mod port;
 pub mod reference;
-#[cfg(test)]
 mod retime;
 mod words;
 

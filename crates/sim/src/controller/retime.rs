@@ -9,7 +9,7 @@ const NAMES: u64 = 4;
 
 impl Controller {
     /// Sets the clock back so that now is the epoch.
-    pub fn retime(&mut self, now: Time) {
+    pub(crate) fn retime(&mut self, now: Time) {
         let seen = |at: Time| Time::default() + Span::from_ms(at.since(now).as_ms());
         self.since = Time::default();
         for at in [&mut self.break_at, &mut self.near_until].into_iter().flatten() {

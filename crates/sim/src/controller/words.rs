@@ -6,7 +6,7 @@ use wardline_pump::HoldId;
 use super::machine::{Shelf, Unreadable};
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Input {
     /// At the bedside.
     Bedside(Bedside),
@@ -26,7 +26,7 @@ pub enum Input {
 }
 
 /// What people and the pump itself do at the bedside. Channels count from 1.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the fields are the same in every variant: the channel, and what is asked of it")]
 pub enum Bedside {
     /// A nurse loads a program.
@@ -87,7 +87,7 @@ impl Bedside {
 }
 
 /// What the agent asks through the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ask {
     /// The agent's greeting.
     Hello,
@@ -113,7 +113,7 @@ pub enum Ask {
 }
 
 /// What the controller says through the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Word {
     /// The greeting.
     Hello(HoldSupport),
@@ -139,7 +139,7 @@ pub enum Word {
 }
 
 /// Why there is no hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deny {
     /// A channel is busy, or there is a hold already.
     Busy,
@@ -152,7 +152,7 @@ pub enum Deny {
 }
 
 /// Why a release was not made current.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SwitchRefused {
     /// No such hold, or it ended.
     NoHold,
@@ -167,7 +167,7 @@ pub enum SwitchRefused {
 }
 
 /// Why a nurse's key did nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refused {
     /// Not in this state.
     NotNow,
@@ -180,7 +180,7 @@ pub enum Refused {
 }
 
 /// What the storage holds where therapy reads the library.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pointer {
     /// Nothing yet.
     #[default]
@@ -192,7 +192,7 @@ pub enum Pointer {
 }
 
 /// One thing to do, in order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// Replace the stored shelf, atomically and durably.
     Persist(Shelf),

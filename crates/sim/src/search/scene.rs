@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use wardline_model::{Decimal, Digest, Generation, Goal, HoldSupport, Kind, PumpId, ReleaseRef, Time, Version};
-use wardline_pump::{Rules, Verified};
+use wardline_model::{Decimal, Digest, HoldSupport, Kind, PumpId, ReleaseRef, Version};
+use wardline_pump::Rules;
 
-use crate::controller::{Formulary, Limits, Unreadable};
+use crate::controller::{Formulary, Limits, Pointer, Unreadable};
 
 /// What is wrong with a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flaw {
     /// Nothing.
     Sound,
@@ -21,10 +21,12 @@ pub enum Flaw {
     ReadsWrong,
     /// The hub cannot be reached over it.
     CutsOff,
+    /// It does not start: the boot loader sees it.
+    DoesNotStart,
 }
 
 /// Who holds the communication side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Agent {
     /// Us.
     Ours,
@@ -32,28 +34,53 @@ pub enum Agent {
     Stolen,
 }
 
+/// The rules that the two machines of a pump keep. A program can only make [`Keeps::all`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keeps {
+    /// The slot machine, on the communication side.
+    pub pump: Rules,
+    /// The therapy controller.
+    pub controller: Rules,
+}
+
+impl Keeps {
+    /// All nine on both sides.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { pump: Rules::all(), controller: Rules::all() }
+    }
+}
+
 /// The fixed part of a search.
 #[derive(Clone, Debug)]
 pub struct Scene {
+    /// A short name, to ask for it.
     pub name: &'static str,
-    pub rules: Rules,
+    /// What it is about, in one line.
+    pub about: &'static str,
+    /// Whether the controller grants holds.
     pub support: HoldSupport,
+    /// Who holds the communication side.
     pub agent: Agent,
+    /// What this pump can switch.
     pub kinds: &'static [Kind],
     /// The flaw of each release by kind and version; absent is sound.
     pub flaws: BTreeMap<(Kind, u64), Flaw>,
     /// What the hub asks for, one goal after the other: a version for each kind that it names.
     pub goals: Vec<Vec<(Kind, u64)>>,
+    /// How often power may go, or the agent be killed, at any moment.
     pub powers: u8,
+    /// How often the network may go.
     pub cuts: u8,
+    /// How many things a nurse may begin, and alarms sound.
     pub acts: u8,
 }
 
 /// The pump of every search.
-pub const PUMP: PumpId = PumpId::from_bytes([7; 16]);
+pub(super) const PUMP: PumpId = PumpId::from_bytes([7; 16]);
 
 /// The release of this kind with this version: its digest is made of both.
-pub fn release(kind: Kind, version: u64) -> ReleaseRef {
+pub(super) fn release(kind: Kind, version: u64) -> ReleaseRef {
     let mut bytes = [0; 32];
     bytes[0] = kind as u8;
     bytes[1] = version as u8;
@@ -61,37 +88,25 @@ pub fn release(kind: Kind, version: u64) -> ReleaseRef {
 }
 
 impl Scene {
-    pub fn flaw(&self, of: ReleaseRef) -> Flaw {
+    /// What is wrong with this release.
+    pub(super) fn flaw(&self, of: ReleaseRef) -> Flaw {
         self.flaws.get(&(of.kind, of.version.0)).copied().unwrap_or(Flaw::Sound)
-    }
-
-    /// The hub's goal number `index`, which expects what is said to be active.
-    pub fn goal(&self, index: usize, active: impl Fn(Kind) -> Option<Digest>) -> Box<Verified<Goal>> {
-        let mut goal = Goal::empty(PUMP, Generation(index as u64 + 1), Time::default());
-        for (kind, version) in &self.goals[index] {
-            let slot = goal.slots.get_mut(*kind);
-            slot.want = Some(release(*kind, *version));
-            slot.expect = active(*kind);
-        }
-        Box::new(Verified::from_verifier(goal))
     }
 }
 
 /// Every library has one entry, and its upper limit is its version: mixed limits would show.
-pub struct Shelved(pub crate::controller::Pointer);
+pub(super) struct Shelved(pub Pointer);
 
 impl Formulary for Shelved {
     fn limits(&self, of: &ReleaseRef, _entry: &str) -> Result<Limits, Unreadable> {
         match self.0 {
-            crate::controller::Pointer::Whole(stored) if stored == *of => Ok(limits(*of)),
-            crate::controller::Pointer::Whole(_)
-            | crate::controller::Pointer::Torn
-            | crate::controller::Pointer::Empty => Err(Unreadable::NotWhole),
+            Pointer::Whole(stored) if stored == *of => Ok(limits(*of)),
+            Pointer::Whole(_) | Pointer::Torn | Pointer::Empty => Err(Unreadable::NotWhole),
         }
     }
 }
 
 /// The limits in a release.
-pub fn limits(of: ReleaseRef) -> Limits {
+pub(super) fn limits(of: ReleaseRef) -> Limits {
     Limits { low: Decimal::ZERO, high: Decimal::from_int(100 + of.version.0 as i32) }
 }

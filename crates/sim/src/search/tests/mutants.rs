@@ -1,0 +1,148 @@
+//! What happens without each of the nine rules: forgotten by both machines, by the pump alone, by the controller alone.
+//!
+//! | rule | by both | by the pump alone | by the controller alone |
+//! |---|---|---|---|
+//! | 1 switch under a hold | N2 | stuck: the controller refuses for ever | N2: the nurse broke the hold a moment ago |
+//! | 2 intent before | N6 | – | not its rule |
+//! | 3 result after | N13 | – | not its rule |
+//! | 4 recover at boot, drug library | N7 | **holds**: the controller makes its own library whole | N7 |
+//! | 4 recover at boot, network kinds | N6 | N6 | **holds**: they are the pump's |
+//! | 5 back under a hold | N2 | stuck: the controller refuses for ever | N2 |
+//! | 6 own timer | stuck | – | not its rule |
+//! | 7 one trial | stuck | – | not its rule |
+//! | 8 unproven, not blame | blame | – | not its rule |
+//! | 9 unknown means no | N2 | stuck: the controller refuses for ever | **holds**: the pump never asks |
+//! | 9, and the agent is stolen | N2 | **holds**: the thief keeps no rules anyway | N2 |
+//!
+//! *Stuck* is never harm: every world that can be reached was visited and none breaks a never event of therapy, but the
+//! pump does not come to rest by itself. So whatever the communication side forgets or a thief makes it do, the therapy
+//! side keeps the patient safe; what the therapy side forgets, a sound communication side makes up for in part only.
+
+use wardline_model::covers;
+use wardline_pump::{Rule, Rules};
+
+use super::{Keeps, Verdict, run, scene, told};
+
+use Expect::{Breaks, Holds, Stuck};
+use Without::{Both, Controller, Pump};
+
+/// Which side forgets the rule.
+#[derive(Clone, Copy, Debug)]
+enum Without {
+    Both,
+    Pump,
+    Controller,
+}
+
+/// What must come of it.
+#[derive(Clone, Copy, Debug)]
+enum Expect {
+    /// The other side alone keeps the promise.
+    Holds,
+    /// This is broken.
+    Breaks(&'static str),
+    /// Nothing is broken in any world, but there is no way to rest.
+    Stuck,
+}
+
+fn without(rule: Rule, name: &str, side: Without, expect: Expect) {
+    let (forgets, all) = (Rules::without(rule), Rules::all());
+    let keeps = match side {
+        Both => Keeps { pump: forgets, controller: forgets },
+        Pump => Keeps { pump: forgets, controller: all },
+        Controller => Keeps { pump: all, controller: forgets },
+    };
+    let scene = scene(name);
+    let found = run(&scene, keeps);
+    let told = told(&scene, &found);
+    let as_expected = match (&found.verdict, expect) {
+        (Verdict::Holds, Holds) => true,
+        (Verdict::Broken { what, .. }, Breaks(expected)) => what.starts_with(expected),
+        (Verdict::Broken { what, .. }, Stuck) => what.contains("no fair way"),
+        (Verdict::Holds | Verdict::Broken { .. } | Verdict::TooLarge, _) => false,
+    };
+    assert!(as_expected, "without {rule:?} ({side:?}) {expect:?} was expected of {told}");
+}
+
+#[test]
+fn rule_1_without_a_hold_looking_for_idle_is_a_race() {
+    covers!("N2");
+    without(Rule::SwitchUnderHold, "library-nurse", Both, Breaks("N2"));
+    without(Rule::SwitchUnderHold, "library-nurse", Pump, Stuck);
+    without(Rule::SwitchUnderHold, "library-nurse", Controller, Breaks("N2"));
+}
+
+#[test]
+fn rule_2_without_an_intent_nobody_knows_what_was_touched() {
+    covers!("N6");
+    without(Rule::IntentBefore, "trust-cuts-off", Both, Breaks("N6"));
+}
+
+#[test]
+fn rule_3_without_a_result_what_was_confirmed_is_taken_back() {
+    covers!("N13");
+    without(Rule::ResultAfter, "trust", Both, Breaks("N13"));
+}
+
+#[test]
+fn rule_4_without_recovery_therapy_meets_half_a_library() {
+    covers!("N6", "N7");
+    without(Rule::RecoverAtBoot, "library", Both, Breaks("N7"));
+    without(Rule::RecoverAtBoot, "library", Controller, Breaks("N7"));
+    without(Rule::RecoverAtBoot, "trust-cuts-off", Both, Breaks("N6"));
+    without(Rule::RecoverAtBoot, "trust-cuts-off", Pump, Breaks("N6"));
+}
+
+#[test]
+fn rule_4_each_side_makes_whole_what_it_switches() {
+    covers!("N6", "N7");
+    without(Rule::RecoverAtBoot, "library", Pump, Holds);
+    without(Rule::RecoverAtBoot, "trust-cuts-off", Controller, Holds);
+}
+
+#[test]
+fn rule_5_without_a_hold_going_back_is_a_switch_under_a_patient() {
+    covers!("N2");
+    without(Rule::BackUnderHold, "library-reads-wrong", Both, Breaks("N2"));
+    without(Rule::BackUnderHold, "library-reads-wrong", Pump, Stuck);
+    without(Rule::BackUnderHold, "library-reads-wrong", Controller, Breaks("N2"));
+}
+
+#[test]
+fn rule_6_without_its_own_timer_a_pump_is_cut_off_for_good() {
+    without(Rule::OwnTimer, "trust-cuts-off", Both, Stuck);
+}
+
+#[test]
+fn rule_7_with_two_trials_at_once_a_bad_one_stays() {
+    without(Rule::OneTrial, "network", Both, Stuck);
+}
+
+#[test]
+fn rule_8_without_unproven_a_sound_release_is_blamed_for_the_network() {
+    without(Rule::UnprovenNotBlame, "trust", Both, Breaks("blame"));
+}
+
+#[test]
+fn rule_9_without_a_hold_to_grant_a_switch_meets_a_patient() {
+    covers!("N2");
+    without(Rule::UnknownMeansNo, "no-holds", Both, Breaks("N2"));
+    without(Rule::UnknownMeansNo, "no-holds", Pump, Stuck);
+    without(Rule::UnknownMeansNo, "no-holds", Controller, Holds);
+}
+
+#[test]
+fn rule_9_the_controller_alone_keeps_it_against_a_thief() {
+    covers!("N2", "N13");
+    without(Rule::UnknownMeansNo, "stolen-agent-no-holds", Both, Breaks("N2"));
+    without(Rule::UnknownMeansNo, "stolen-agent-no-holds", Pump, Holds);
+    without(Rule::UnknownMeansNo, "stolen-agent-no-holds", Controller, Breaks("N2"));
+}
+
+#[test]
+fn every_rule_has_a_mutant() {
+    let source = include_str!("mutants.rs");
+    for rule in Rule::ALL {
+        assert!(source.contains(&format!("without(Rule::{rule:?}, ")), "{rule:?} has no mutant");
+    }
+}
