@@ -3,12 +3,14 @@
 //! Read strictly: size limit, canonical DER, version 1, a P-256 key, and a signature by that key, which is the proof
 //! that the sender holds the private half. PEM, base64 and bare DER are all understood, because real clients send each
 //! of them (globalsign/est issue 23). The names inside are kept only to compare them at re-enrolment; they never reach a
-//! certificate.
+//! certificate. Extensions that are asked for never do either, and a request to be a certificate authority is refused:
+//! no honest pump sends one.
 
 use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoOwned;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectAltName};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, ExtensionReq};
 
@@ -75,6 +77,7 @@ impl Csr {
     }
 }
 
+/// The alternative names in a request's extensions. A request to be an authority is refused here.
 fn alternative_names(request: &CertReq) -> Result<Vec<GeneralName>, PkiError> {
     let mut found = Vec::new();
     for attribute in request.info.attributes.iter() {
@@ -84,13 +87,29 @@ fn alternative_names(request: &CertReq) -> Result<Vec<GeneralName>, PkiError> {
         for value in attribute.values.iter() {
             let list = value.decode_as::<ExtensionReq>().map_err(|e| PkiError::malformed(WHAT, e))?;
             for extension in &list.0 {
-                if extension.extn_id == <SubjectAltName as const_oid::AssociatedOid>::OID {
-                    let names = SubjectAltName::from_der(extension.extn_value.as_bytes())
-                        .map_err(|e| PkiError::malformed(WHAT, e))?;
+                refuse_authority(extension)?;
+                if let Some(names) = read::<SubjectAltName>(extension)? {
                     found.extend(names.0);
                 }
             }
         }
     }
     Ok(found)
+}
+
+fn refuse_authority(extension: &Extension) -> Result<(), PkiError> {
+    let is_authority = read::<BasicConstraints>(extension)?.is_some_and(|constraints| constraints.ca);
+    let may_sign = read::<KeyUsage>(extension)?.is_some_and(|usage| usage.key_cert_sign() || usage.crl_sign());
+    if is_authority || may_sign {
+        return Err(PkiError::Refused("the request asks to be a certificate authority, and a pump is none"));
+    }
+    Ok(())
+}
+
+/// The extension as a `T`, if it is one.
+fn read<'a, T: der::Decode<'a> + const_oid::AssociatedOid>(extension: &'a Extension) -> Result<Option<T>, PkiError> {
+    if extension.extn_id != T::OID {
+        return Ok(None);
+    }
+    T::from_der(extension.extn_value.as_bytes()).map(Some).map_err(|e| PkiError::malformed(WHAT, e))
 }

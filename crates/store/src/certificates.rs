@@ -211,6 +211,32 @@ async fn supersede(deciding: &mut Deciding, pump: PumpId, is: CertificateState, 
     Ok(())
 }
 
+/// Puts a certificate in as pending.
+async fn insert(deciding: &mut Deciding, certificate: &NewCertificate, at: Time) -> Result<(), Trouble> {
+    let NewCertificate { serial, fingerprint, pump, not_before, not_after, der } = certificate;
+    let inserted = sqlx::query(
+        "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(serial.clone())
+    .bind(fingerprint.to_string())
+    .bind(pump.to_string())
+    .bind(time(*not_before))
+    .bind(time(*not_after))
+    .bind(time(at))
+    .bind(word(&CertificateState::Pending))
+    .bind(der.clone())
+    .execute(&mut *deciding.tx)
+    .await;
+    match inserted {
+        Err(error) if is_taken(&error) => {
+            let why = "the serial number or the certificate exists already; sign a new one";
+            Err(StoreError::refused(format!("certificate {serial}"), why).into())
+        }
+        other => Ok(other.map(|_| ())?),
+    }
+}
+
 impl Store {
     /// Records a certificate as pending, with its audit record `certificate.issue`, before it is handed out. An older
     /// pending one of the same pump is superseded. An expected pump becomes enrolled in the same transaction.
@@ -223,13 +249,35 @@ impl Store {
         certificate: &NewCertificate,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
-        let NewCertificate { serial, fingerprint, pump, not_before, not_after, der } = certificate;
+        self.issue(certificate, None, by).await
+    }
+
+    /// As [`Store::issue_certificate`], and a one-time code is used up in the same transaction: there is never a used
+    /// code without its certificate.
+    ///
+    /// # Errors
+    /// As [`Store::issue_certificate`], and [`StoreError::Refused`] when the code does not enrol this pump (any more).
+    pub async fn issue_for_code(
+        &self,
+        certificate: &NewCertificate,
+        code: &str,
+        by: &Decision,
+    ) -> Result<RegistryEntry, StoreError> {
+        self.issue(certificate, Some(code), by).await
+    }
+
+    async fn issue(
+        &self,
+        certificate: &NewCertificate,
+        code: Option<&str>,
+        by: &Decision,
+    ) -> Result<RegistryEntry, StoreError> {
+        let NewCertificate { serial, pump, .. } = certificate;
         self.step("recording a certificate", async {
             let mut deciding = self.decide().await?;
             let before = entry_in(&mut deciding.tx, *pump).await?;
             match before.lifecycle {
-                Lifecycle::Expected => set_lifecycle(&mut deciding, *pump, Lifecycle::Enrolled, by).await?,
-                Lifecycle::Enrolled | Lifecycle::InService => {}
+                Lifecycle::Expected | Lifecycle::Enrolled | Lifecycle::InService => {}
                 Lifecycle::Quarantined | Lifecycle::Lost | Lifecycle::Retired => {
                     let is = before.lifecycle;
                     deciding.note(by, &Entry::refused("certificate.issue", Some(*pump), format!("it is {is}"))).await?;
@@ -238,28 +286,17 @@ impl Store {
                     return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
                 }
             }
+            if let Some(code) = code
+                && !crate::enrolment_codes::spend_in(&mut deciding, code, *pump, by.at).await?
+            {
+                let why = "the one-time code is used, expired, or another pump's";
+                return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
+            }
+            if before.lifecycle == Lifecycle::Expected {
+                set_lifecycle(&mut deciding, *pump, Lifecycle::Enrolled, by).await?;
+            }
             supersede(&mut deciding, *pump, CertificateState::Pending, by.at).await?;
-            let inserted = sqlx::query(
-                "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(serial.clone())
-            .bind(fingerprint.to_string())
-            .bind(pump.to_string())
-            .bind(time(*not_before))
-            .bind(time(*not_after))
-            .bind(time(by.at))
-            .bind(word(&CertificateState::Pending))
-            .bind(der.clone())
-            .execute(&mut *deciding.tx)
-            .await;
-            match inserted {
-                Err(error) if is_taken(&error) => {
-                    let why = "the serial number or the certificate exists already; sign a new one";
-                    return Err(StoreError::refused(format!("certificate {serial}"), why).into());
-                }
-                other => other?,
-            };
+            insert(&mut deciding, certificate, by.at).await?;
             let entry = entry_in(&mut deciding.tx, *pump).await?;
             deciding.note(by, &Entry::done("certificate.issue", Some(*pump), format!("serial {serial}"))).await?;
             deciding.commit().await?;

@@ -6,6 +6,7 @@
 use wardline_model::{PumpId, Span, Time};
 
 use crate::row::{maybe_moment, moment, parse, sha256, text, time};
+use crate::store::{Deciding, Trouble};
 use crate::{Actor, Decision, Entry, Store, StoreError};
 
 /// Crockford's base 32: no letter that can be read as a digit.
@@ -43,6 +44,38 @@ pub struct CodeRow {
     pub expires: Time,
     /// When it was used.
     pub used: Option<Time>,
+}
+
+/// What a code is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundCode {
+    /// The pump that it enrols.
+    pub pump: PumpId,
+    /// Whether it was used already.
+    pub is_used: bool,
+}
+
+/// Uses a code up within a decision, with the audit record `enrolment-code.use`; false when it is not this pump's, is
+/// unknown, expired, or used already.
+pub(crate) async fn spend_in(deciding: &mut Deciding, code: &str, pump: PumpId, now: Time) -> Result<bool, Trouble> {
+    let Some(plain) = normalise(code) else { return Ok(false) };
+    let sql = "SELECT id FROM enrolment_codes WHERE hash = $1 AND pump = $2 AND used IS NULL AND expires > $3";
+    let row = sqlx::query(sql)
+        .bind(hash(&plain))
+        .bind(pump.to_string())
+        .bind(time(now))
+        .fetch_optional(&mut *deciding.tx)
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let id = text(&row, "id")?;
+    sqlx::query("UPDATE enrolment_codes SET used = $1 WHERE id = $2")
+        .bind(time(now))
+        .bind(id.clone())
+        .execute(&mut *deciding.tx)
+        .await?;
+    let by = Decision { by: Actor::Pump(pump), reason: "enrolled with a one-time code".to_owned(), at: now };
+    deciding.note(&by, &Entry::done("enrolment-code.use", Some(pump), format!("code {id}"))).await?;
+    Ok(true)
 }
 
 /// What people may type for a code: blanks and hyphens are skipped, and letters that look like digits are digits.
@@ -109,32 +142,23 @@ impl Store {
         .await
     }
 
-    /// Uses a code up, with the audit record `enrolment-code.use`. `None` when it is unknown, expired or used already; the
-    /// caller records the refusal.
+    /// The pump that a code is for, and whether it was used. `None` when it is unknown or expired. Looking uses nothing
+    /// up: that happens together with the certificate, in [`Store::issue_for_code`].
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn spend_enrolment_code(&self, code: &str, now: Time) -> Result<Option<PumpId>, StoreError> {
+    pub async fn enrolment_code(&self, code: &str, now: Time) -> Result<Option<FoundCode>, StoreError> {
         let Some(plain) = normalise(code) else { return Ok(None) };
-        self.step("using an enrolment code", async {
-            let mut deciding = self.decide().await?;
-            let row =
-                sqlx::query("SELECT id, pump FROM enrolment_codes WHERE hash = $1 AND used IS NULL AND expires > $2")
-                    .bind(hash(&plain))
-                    .bind(time(now))
-                    .fetch_optional(&mut *deciding.tx)
-                    .await?;
-            let Some(row) = row else { return Ok(None) };
-            let (id, pump) = (text(&row, "id")?, parse(&row, "pump")?);
-            sqlx::query("UPDATE enrolment_codes SET used = $1 WHERE id = $2")
+        self.step("looking up an enrolment code", async {
+            let row = sqlx::query("SELECT pump, used FROM enrolment_codes WHERE hash = $1 AND expires > $2")
+                .bind(hash(&plain))
                 .bind(time(now))
-                .bind(id.clone())
-                .execute(&mut *deciding.tx)
+                .fetch_optional(&self.core.read)
                 .await?;
-            let by = Decision { by: Actor::Pump(pump), reason: "enrolled with a one-time code".to_owned(), at: now };
-            deciding.note(&by, &Entry::done("enrolment-code.use", Some(pump), format!("code {id}"))).await?;
-            deciding.commit().await?;
-            Ok(Some(pump))
+            row.map(|row| {
+                Ok(FoundCode { pump: parse(&row, "pump")?, is_used: maybe_moment(&row, "used")?.is_some() })
+            })
+            .transpose()
         })
         .await
     }

@@ -46,7 +46,7 @@ pub use audit::{Actor, AuditFault, AuditQuery, AuditRecord, AuditVerdict, Checkp
 pub use backup::BackupSummary;
 pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
 pub use engine::{Engine, sqlite_url};
-pub use enrolment_codes::{CodeRow, NewCode};
+pub use enrolment_codes::{CodeRow, FoundCode, NewCode};
 pub use error::StoreError;
 pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};

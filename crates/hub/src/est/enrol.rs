@@ -1,8 +1,11 @@
 //! `simpleenroll` and `simplereenroll`: who may have a certificate, and issuing it.
 //!
 //! The request gives a key. Everything else comes from the registry: a pump that asks for another pump's name gets its
-//! own (N14). First comes what costs nothing (the peer, the request's form), then the rules of a pump's life, and only
-//! then is a one-time code used up.
+//! own (N14). First comes what costs nothing (the peer, the request's form), then the rules of a pump's life. A one-time
+//! code is used up in the same transaction that records the certificate, so a refusal or a failure leaves it as it was.
+//!
+//! An answer may be lost on the way. Who asks again with the same used code and the same key gets the same certificate
+//! again; with another key the code stays used.
 
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::response::Response;
 use base64::Engine as _;
 use wardline_fleet::lifecycle::{Act, Before, By, Certificate, decide};
@@ -24,7 +27,31 @@ use crate::server::HttpPeer;
 use crate::state::{Hub, now};
 use crate::tls::Shown;
 
-use super::{Problem, body_of, certs_only_response};
+use super::{PKCS10, Problem, body_of, certs_only_response};
+
+/// Who asks, and who it says it is.
+struct Asker {
+    peer: HttpPeer,
+    claim: String,
+}
+
+impl Asker {
+    fn new(peer: HttpPeer, headers: &HeaderMap) -> Self {
+        let claim = match peer.shown.as_deref() {
+            Some(Shown::Pump(pump, _)) => format!("pump {}", pump.pump),
+            Some(Shown::Birth(birth)) => format!("serial {}", birth.serial),
+            None => basic(headers).map_or_else(String::new, |(serial, _)| format!("serial {serial}")),
+        };
+        Self { peer, claim }
+    }
+
+    fn pump(&self) -> Option<PumpId> {
+        match self.peer.shown.as_deref() {
+            Some(Shown::Pump(pump, _)) => Some(pump.pump),
+            Some(Shown::Birth(_)) | None => None,
+        }
+    }
+}
 
 /// How a pump proved itself.
 enum Proof {
@@ -40,44 +67,49 @@ pub(super) async fn simpleenroll(
     body: Body,
 ) -> Result<Response, Problem> {
     covers!("N14");
-    let proof = proof(&hub, &peer, &headers)?;
-    let csr = parse(&hub, &peer, body).await?;
-    let (pump, how, hw_type) = match proof {
-        Proof::Birth(birth) => {
-            let pump = expected_by_birth(&hub, &peer, &birth).await?;
-            (pump, "its birth certificate", birth.hw_type)
-        }
-        Proof::Code { serial, code } => {
-            let pump = expected_by_code(&hub, &peer, &serial, &code).await?;
-            (pump, "a one-time code", UNKNOWN_HARDWARE)
-        }
-    };
-    let names = PumpNames {
+    let asker = Asker::new(peer, &headers);
+    let proof = proof(&hub, &asker, &headers)?;
+    let csr = parse(&hub, &asker, &headers, body).await?;
+    let named = |pump: PumpRow, hw_type| PumpNames {
         pump: pump.id,
-        serial: pump.serial.clone(),
+        serial: pump.serial,
         hospital: hub.config.hospital.clone(),
         hw_type: Some(hw_type),
     };
-    issue(&hub, &csr, &names, &format!("enrolled by {how}")).await
+    match proof {
+        Proof::Birth(birth) => {
+            let pump = expected_by_birth(&hub, &asker, &birth).await?;
+            issue(&hub, &csr, &named(pump, birth.hw_type), "enrolled by its birth certificate", None).await
+        }
+        Proof::Code { serial, code } => {
+            let (pump, is_used) = expected_by_code(&hub, &asker, &serial, &code).await?;
+            if is_used {
+                return again(&hub, &asker, &pump, &csr).await;
+            }
+            issue(&hub, &csr, &named(pump, UNKNOWN_HARDWARE), "enrolled by a one-time code", Some(&code)).await
+        }
+    }
 }
 
 /// RFC 7030 section 4.2.2: the same names, authenticated by the certificate that is being renewed.
 pub(super) async fn simplereenroll(
     State(hub): State<Arc<Hub>>,
     Extension(peer): Extension<HttpPeer>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Some(Shown::Pump(pump, current)) = peer.shown.as_deref() else {
-        return Err(refuse(&hub, &peer, None, "no-pump-certificate", "renew with the pump's own certificate").await);
+    let asker = Asker::new(peer, &headers);
+    let Some(Shown::Pump(pump, current)) = asker.peer.shown.as_deref() else {
+        return Err(refuse(&hub, &asker, None, "no-pump-certificate", "renew with the pump's own certificate").await);
     };
     if let Err(word) = hub.registry.admit(pump) {
         let why = format!("this certificate may not be renewed: {word}. Enrol again, or ask clinical engineering");
-        return Err(refuse(&hub, &peer, Some(pump.pump), word, &why).await);
+        return Err(refuse(&hub, &asker, Some(pump.pump), word, &why).await);
     }
-    let csr = parse(&hub, &peer, body).await?;
+    let csr = parse(&hub, &asker, &headers, body).await?;
     if !csr.names_match(current) {
         let why = "a renewal must name exactly what the current certificate names (RFC 7030 section 4.2.2)";
-        return Err(refuse(&hub, &peer, Some(pump.pump), "other-names", why).await);
+        return Err(refuse(&hub, &asker, Some(pump.pump), "other-names", why).await);
     }
     let names = PumpNames {
         pump: pump.pump,
@@ -85,11 +117,12 @@ pub(super) async fn simplereenroll(
         hospital: hub.config.hospital.clone(),
         hw_type: Some(pump.hw_type),
     };
-    issue(&hub, &csr, &names, "renewed by its own certificate").await
+    issue(&hub, &csr, &names, "renewed by its own certificate", None).await
 }
 
 /// Who the peer says it is; the cheap part, before anything is read.
-fn proof(hub: &Hub, peer: &HttpPeer, headers: &HeaderMap) -> Result<Proof, Problem> {
+fn proof(hub: &Hub, asker: &Asker, headers: &HeaderMap) -> Result<Proof, Problem> {
+    let peer = &asker.peer;
     if let Some(Shown::Birth(birth)) = peer.shown.as_deref() {
         return Ok(Proof::Birth(birth.clone()));
     }
@@ -114,62 +147,104 @@ fn basic(headers: &HeaderMap) -> Option<(Serial, String)> {
     Some((Serial::new(serial).ok()?, code.to_owned()))
 }
 
-async fn parse(hub: &Hub, peer: &HttpPeer, body: Body) -> Result<Csr, Problem> {
-    let bytes = body_of(hub, body).await?;
-    Csr::parse(&bytes).map_err(|error| {
-        hub.links.strangers().note("", peer.place, "bad-request", now());
-        Problem::Bad(error.to_string())
-    })
+/// The request inside the body. What is wrong with it is said to the sender and kept in the audit.
+async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Result<Csr, Problem> {
+    let read = async {
+        is_request(headers)?;
+        let bytes = body_of(hub, body).await?;
+        Csr::parse(&bytes).map_err(|error| Problem::Bad(error.to_string()))
+    };
+    match read.await {
+        Ok(csr) => Ok(csr),
+        Err(problem) => {
+            let (word, why) = match &problem {
+                Problem::Bad(why) => ("bad-request", why.as_str()),
+                Problem::TooLarge => ("too-large", "the request is too long"),
+                Problem::WrongType(why) => ("wrong-content-type", why.as_str()),
+                Problem::Slow => ("slow-request", "the request did not come in time"),
+                Problem::Unauthorized | Problem::Forbidden(_) | Problem::TooMany | Problem::Trouble => return Err(problem),
+            };
+            refuse(hub, asker, asker.pump(), word, why).await;
+            Err(problem)
+        }
+    }
 }
 
-async fn expected_by_birth(hub: &Hub, peer: &HttpPeer, birth: &BirthIdentity) -> Result<PumpRow, Problem> {
+/// Whether the body says that it is a certificate request. Clients that say nothing are believed; the transfer encoding
+/// is ignored, as RFC 8951 demands.
+fn is_request(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(is) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let is = is.to_str().unwrap_or("not text");
+    let kind = is.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case(PKCS10) {
+        return Ok(());
+    }
+    Err(Problem::WrongType(wardline_wire::text::clean(is, 64)))
+}
+
+async fn expected_by_birth(hub: &Hub, asker: &Asker, birth: &BirthIdentity) -> Result<PumpRow, Problem> {
     let Some(model) = &birth.model else {
-        return Err(refuse(hub, peer, None, "no-model", "the birth certificate names no model (OU)").await);
+        return Err(refuse(hub, asker, None, "no-model", "the birth certificate names no model (OU)").await);
     };
     let Some(pump) = hub.store.pump_by_serial(model, &birth.serial).await? else {
         let why = format!("{model} with serial number {} is not expected here; add it to the manifest", birth.serial);
-        return Err(refuse(hub, peer, None, "not-expected", &why).await);
+        return Err(refuse(hub, asker, None, "not-expected", &why).await);
     };
-    may_enrol(hub, peer, &pump).await?;
+    may_enrol(hub, asker, &pump).await?;
     // A pump that has a good certificate renews with it. A copy of its birth certificate must not push it out.
     let is_good = pump.certificate.as_ref().is_some_and(|c| c.revocation.is_none() && c.not_after > now());
     if is_good && !hub.config.birth_again {
         let why = "this pump holds a good certificate already; give it up with `wardline pump re-enrol` first";
-        return Err(refuse(hub, peer, Some(pump.id), "enrolled-already", why).await);
+        return Err(refuse(hub, asker, Some(pump.id), "enrolled-already", why).await);
     }
     Ok(pump)
 }
 
-async fn expected_by_code(hub: &Hub, peer: &HttpPeer, serial: &Serial, code: &str) -> Result<PumpRow, Problem> {
-    let wrong = "this code does not enrol this pump: it is unknown, used, expired, or another pump's";
-    let Some(id) = hub.store.spend_enrolment_code(code, now()).await? else {
-        return Err(refuse(hub, peer, None, "wrong-code", wrong).await);
+/// The pump that the code is for, and whether the code was used.
+async fn expected_by_code(hub: &Hub, asker: &Asker, serial: &Serial, code: &str) -> Result<(PumpRow, bool), Problem> {
+    let Some(found) = hub.store.enrolment_code(code, now()).await? else {
+        return Err(refuse(hub, asker, None, "wrong-code", WRONG_CODE).await);
     };
-    let pump = hub.store.pump(id).await?.filter(|pump| pump.serial == *serial);
+    let pump = hub.store.pump(found.pump).await?.filter(|pump| pump.serial == *serial);
     let Some(pump) = pump else {
-        return Err(refuse(hub, peer, Some(id), "code-of-another-pump", wrong).await);
+        return Err(refuse(hub, asker, Some(found.pump), "code-of-another-pump", WRONG_CODE).await);
     };
-    may_enrol(hub, peer, &pump).await?;
-    Ok(pump)
+    may_enrol(hub, asker, &pump).await?;
+    Ok((pump, found.is_used))
 }
 
-async fn may_enrol(hub: &Hub, peer: &HttpPeer, pump: &PumpRow) -> Result<(), Problem> {
+/// What somebody with a wrong code is told, whatever is wrong with it.
+const WRONG_CODE: &str = "this code does not enrol this pump: it is unknown, used, expired, or another pump's";
+
+/// A used code comes again. If it is the same key, the answer was lost on the way, and is given once more.
+async fn again(hub: &Hub, asker: &Asker, pump: &PumpRow, csr: &Csr) -> Result<Response, Problem> {
+    let entry = hub.store.registry_entry(pump.id).await?;
+    for row in hub.store.certificates(pump.id).await? {
+        let is_good = entry.admits(&row.fingerprint) && row.not_after > now();
+        if !is_good {
+            continue;
+        }
+        let Some((_, der)) = hub.store.certificate(&row.serial).await? else { continue };
+        let cert = Cert::from_der(&der)?;
+        if csr.same_key_as(&cert) {
+            return certs_only_response(&[&cert]);
+        }
+    }
+    Err(refuse(hub, asker, Some(pump.id), "used-code", WRONG_CODE).await)
+}
+
+async fn may_enrol(hub: &Hub, asker: &Asker, pump: &PumpRow) -> Result<(), Problem> {
     let certificate = if pump.certificate.is_some() { Certificate::Current } else { Certificate::None };
     match decide(Before { lifecycle: pump.standing.lifecycle, certificate }, Act::Enrol, By::Hub) {
         Ok(_) => Ok(()),
-        Err(refused) => Err(refuse(hub, peer, Some(pump.id), "not-from-here", &refused.to_string()).await),
+        Err(refused) => Err(refuse(hub, asker, Some(pump.id), "not-from-here", &refused.to_string()).await),
     }
 }
 
 /// Counts and records a refusal, and says it.
-async fn refuse(hub: &Hub, peer: &HttpPeer, pump: Option<PumpId>, word: &'static str, why: &str) -> Problem {
-    let at = now();
-    let claim = match peer.shown.as_deref() {
-        Some(Shown::Pump(pump, _)) => format!("pump {}", pump.pump),
-        Some(Shown::Birth(birth)) => format!("serial {}", birth.serial),
-        None => String::new(),
-    };
-    hub.links.strangers().note(&claim, peer.place, word, at);
+async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static str, why: &str) -> Problem {
+    let (at, Asker { peer, claim }) = (now(), asker);
+    hub.links.strangers().note(claim, peer.place, word, at);
     if hub.est.may_record() {
         let by = Decision { by: Actor::Stranger(peer.place.ip().to_string()), reason: why.to_owned(), at };
         let subject = if claim.is_empty() { word.to_owned() } else { format!("{word}: {claim}") };
@@ -181,7 +256,13 @@ async fn refuse(hub: &Hub, peer: &HttpPeer, pump: Option<PumpId>, word: &'static
 }
 
 /// Signs, makes durable, updates the registry, answers: in this order.
-async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str) -> Result<Response, Problem> {
+async fn issue(
+    hub: &Hub,
+    csr: &Csr,
+    names: &PumpNames,
+    why: &str,
+    code: Option<&str>,
+) -> Result<Response, Problem> {
     let at = now();
     let approved = profile::pump(csr, names)?.with_revocation(crate::status::places(&hub.config));
     let cert: Cert = hub.issuing.sign(&approved, &crate::server::serial()?, at)?;
@@ -194,7 +275,11 @@ async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str) -> Result<Res
         der: cert.der().to_vec(),
     };
     let by = Decision { by: Actor::Pump(names.pump), reason: why.to_owned(), at };
-    match hub.store.issue_certificate(&row, &by).await {
+    let issued = match code {
+        Some(code) => hub.store.issue_for_code(&row, code, &by).await,
+        None => hub.store.issue_certificate(&row, &by).await,
+    };
+    match issued {
         Ok(entry) => {
             hub.apply(&entry);
             certs_only_response(&[&cert])

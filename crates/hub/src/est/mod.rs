@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -28,12 +28,16 @@ use axum::routing::{get, post};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
 
 use crate::state::Hub;
 
 /// The most bytes of a request's body: a request of 4 KiB in PEM is below 6 KiB.
 pub const MAX_BODY: usize = 8 * 1024;
+
+/// The content type of a certificate request (RFC 5967).
+const PKCS10: &str = "application/pkcs10";
 
 /// Tries with a code per serial number or address: five at once, then one every 12 seconds. A code has 100 random bits,
 /// so this only keeps noise down.
@@ -79,6 +83,10 @@ pub(super) enum Problem {
     Bad(String),
     /// Not for this peer.
     Forbidden(String),
+    /// More bytes than are read.
+    TooLarge,
+    /// A body of another kind.
+    WrongType(String),
     /// Too many tries.
     TooMany,
     /// The request took too long.
@@ -96,6 +104,14 @@ impl IntoResponse for Problem {
             ),
             Self::Bad(why) => (StatusCode::BAD_REQUEST, why),
             Self::Forbidden(why) => (StatusCode::FORBIDDEN, why),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the request is longer than {MAX_BODY} bytes; a certificate request has about 400"),
+            ),
+            Self::WrongType(is) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("the content type is {is}; send a certificate request as {PKCS10}"),
+            ),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a minute".into()),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the request took too long".into()),
             Self::Trouble => (StatusCode::INTERNAL_SERVER_ERROR, "the hub is in trouble; try again later".into()),
@@ -139,7 +155,6 @@ pub fn router(hub: Arc<Hub>) -> Router {
     }
     router
         .route("/wardline/v1/provision", get(provision::provision))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(hub)
 }
 
@@ -155,9 +170,10 @@ fn certs_only_response(certs: &[&wardline_pki::Cert]) -> Result<Response, Proble
 /// The whole body within the limits of size and time.
 async fn body_of(hub: &Hub, body: Body) -> Result<Vec<u8>, Problem> {
     let within = Duration::from_secs(hub.config.limits.request_s);
-    match tokio::time::timeout(within, axum::body::to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
-        Ok(Err(_)) => Err(Problem::Bad(format!("the body could not be read; at most {MAX_BODY} bytes are accepted"))),
+    match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes().to_vec()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
+        Ok(Err(_)) => Err(Problem::Bad("the body ended before it was whole".into())),
         Err(_) => Err(Problem::Slow),
     }
 }

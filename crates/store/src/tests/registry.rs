@@ -150,16 +150,32 @@ on_both_engines! {
         let store = &world.store;
         let code = store.new_enrolment_code(ids[1], Span::from_h(1), &by("bea", "no birth certificate")).await.unwrap();
         let typed = code.code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
-        assert_eq!(store.spend_enrolment_code("", T0).await.unwrap(), None);
-        assert_eq!(store.spend_enrolment_code(&code.code, T0 + Span::from_h(2)).await.unwrap(), None, "too late");
-        assert_eq!(store.spend_enrolment_code(&typed, T0).await.unwrap(), Some(ids[1]), "as people type it");
-        assert_eq!(store.spend_enrolment_code(&code.code, T0).await.unwrap(), None, "once");
+        let found = async |code: &str, at| store.enrolment_code(code, at).await.unwrap().map(|code| (code.pump, code.is_used));
+        // Uses a code up for a pump, or says that it was refused.
+        let spend = async |code: &str, pump: PumpId, n: u8| {
+            let who = by("pump", "enrolled");
+            match store.issue_for_code(&certificate(pump, n), code, &who).await {
+                Ok(entry) => Some(entry.pending.is_some()),
+                Err(StoreError::Refused { .. }) => None,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(found("", T0).await, None);
+        assert_eq!(found(&code.code, T0 + Span::from_h(2)).await, None, "too late");
+        assert_eq!(found(&typed, T0).await, Some((ids[1], false)), "as people type it");
+        assert_eq!(spend(&typed, ids[0], 1).await, None, "another pump's");
+        assert_eq!(found(&typed, T0).await, Some((ids[1], false)), "a refusal uses nothing up");
+        assert!(store.certificates(ids[0]).await.unwrap().is_empty(), "and issues nothing");
+        assert_eq!(store.pump(ids[0]).await.unwrap().unwrap().standing.lifecycle, Lifecycle::Expected);
+        assert_eq!(spend(&typed, ids[1], 2).await, Some(true));
+        assert_eq!(spend(&code.code, ids[1], 3).await, None, "once");
+        assert_eq!(found(&code.code, T0).await, Some((ids[1], true)));
         let first = store.new_enrolment_code(ids[0], Span::from_h(1), &by("bea", "")).await.unwrap();
         let second = store.new_enrolment_code(ids[0], Span::from_h(1), &by("bea", "mislaid")).await.unwrap();
-        assert_eq!(store.spend_enrolment_code(&first.code, T0).await.unwrap(), None, "replaced by a newer one");
-        let both = tokio::join!(store.spend_enrolment_code(&second.code, T0), store.spend_enrolment_code(&second.code, T0));
-        let used = [both.0.unwrap(), both.1.unwrap()].into_iter().flatten().count();
-        assert_eq!(used, 1, "two at the same moment: one wins");
+        assert_eq!(spend(&first.code, ids[0], 4).await, None, "replaced by a newer one");
+        let both = tokio::join!(spend(&second.code, ids[0], 5), spend(&second.code, ids[0], 6));
+        assert_eq!([both.0, both.1].into_iter().flatten().count(), 1, "two at the same moment: one wins");
+        assert_eq!(store.certificates(ids[0]).await.unwrap().len(), 1);
         assert_eq!(store.enrolment_codes(T0).await.unwrap().len(), 2);
     }
 
