@@ -69,8 +69,15 @@ pub struct Limits {
     pub status_connections: usize,
     /// Seconds for a whole handshake. 10: a pump at the edge of the Wi-Fi needs three round trips.
     pub handshake_s: u64,
-    /// Seconds for the head of a request, and for the body of an enrolment.
+    /// Seconds for the head of a request, for the body of an enrolment, and between two requests on one connection.
     pub request_s: u64,
+    /// Seconds for the whole body of a request to the console. 60: a release of 20 MiB over a slow office line.
+    pub upload_s: u64,
+    /// Seconds that a peer may take nothing of an answer. 30: a pump that walks through a gap in the Wi-Fi.
+    pub stalled_s: u64,
+    /// Connections at one port from one address (IPv6: one /64) that have not shown a certificate yet; at the console,
+    /// all of them. 250: half of the console's seats. Raise it where a proxy speaks for many.
+    pub guests_per_address: usize,
 }
 
 impl Default for Limits {
@@ -82,6 +89,9 @@ impl Default for Limits {
             status_connections: 500,
             handshake_s: 10,
             request_s: 10,
+            upload_s: 60,
+            stalled_s: 30,
+            guests_per_address: 250,
         }
     }
 }
@@ -192,8 +202,12 @@ impl Config {
         if let Some(base) = &self.status_public {
             check_base(base).map_err(|why| format!("status_public: {base:?} {why}"))?;
         }
-        if self.limits.handshake_s == 0 || self.limits.request_s == 0 {
+        let Limits { handshake_s, request_s, upload_s, stalled_s, guests_per_address, .. } = self.limits;
+        if [handshake_s, request_s, upload_s, stalled_s].contains(&0) {
             return Err("limits: a time limit of zero seconds lets nobody in".into());
+        }
+        if guests_per_address == 0 {
+            return Err("limits: no guests per address lets nobody in".into());
         }
         Ok(())
     }

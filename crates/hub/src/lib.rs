@@ -7,6 +7,9 @@
 //! | `keys` | the files that hold the hub's private keys, encrypted at rest |
 //! | `state` | the one shared state: store, live links, registry guard |
 //! | `tls` | TLS 1.3 acceptors and the registry check in the handshake |
+//! | `door` | one listener: seats, time limits, who was turned away |
+//! | `patience` | time limits on bodies and on peers that do not read |
+//! | `refusals` | which refusals of strangers go into the audit |
 //! | `est` | RFC 7030 enrolment |
 //! | `repo` | TUF metadata and artifacts, served and accepted |
 //! | `link` | the live link's server side |
@@ -17,9 +20,12 @@
 
 pub mod config;
 pub mod console;
+mod door;
 pub mod est;
 pub mod keys;
 pub mod link;
+mod patience;
+mod refusals;
 pub mod repo;
 pub mod server;
 pub mod state;

@@ -1,23 +1,14 @@
-//! Starts and ends everything: three listeners (and a fourth, for third parties, where the operator wants it), the watch over links, and an orderly stop.
-//!
-//! Every listener has a limit on connections and a time limit on handshakes, so a peer that opens sockets and says
-//! nothing costs a socket for ten seconds and never a pump its link. What fails in one connection ends that connection.
+//! Starts and ends everything: three listeners (and a fourth, for third parties, where the operator wants it), the watch
+//! over links, and an orderly stop.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use wardline_model::{Span, Time};
 use wardline_pki::{Authority, Cert, CertSerial, P256Key, PkiError, profile};
 use wardline_release::key::PublicKey;
@@ -26,12 +17,13 @@ use wardline_store::{Actor, Decision, Entry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
 use crate::config::{Config, ConfigError};
-use crate::console::{self, Console, PeerAddress};
+use crate::console::{self, Console};
+use crate::door::{Door, Serve, until};
 use crate::keys::{KeyError, Keys};
-use crate::link::{Gate, LinkSettings, Links, Peer};
+use crate::link::{Gate, LinkSettings, Links};
 use crate::state::{Hub, Parts, Registry, now};
 use crate::tasks::planner::{self, Planner};
-use crate::tls::{self, OwnCert, Shown, TlsError};
+use crate::tls::{self, OwnCert, TlsError};
 
 /// How long an orderly stop waits for open connections.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -41,9 +33,6 @@ const CERT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The hub's certificate is replaced when less than this is left: a third of its 90 days.
 const CERT_LEFT: Span = Span::from_days(30);
-
-/// The largest head of an HTTP request.
-const MAX_HEAD: usize = 32 * 1024;
 
 /// Why the hub cannot start. Each says what, and the cause says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -176,9 +165,11 @@ pub async fn open_store(config: &Config, keys: &Keys, at: Time) -> Result<Store,
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn start(config: Config) -> Result<Running, StartError> {
+pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let at = now();
     let keys = Keys::open(&config.folder.join("keys"))?;
+    // Before the database is touched: a second hub on the same ports must not take the first one's links for lost.
+    let (link, est, console, status) = listen_all(&mut config).await?;
     let store = open_store(&config, &keys, at).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
@@ -197,43 +188,32 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let own = own_cert(&hub)?;
     let fleet = std::slice::from_ref(&hub.root);
     let limits = hub.config.limits;
-    let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?;
-    let est_tls = tls::est(&own, fleet, &makers)?;
-    let console_tls = tls::console(&own)?;
+    let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?.into();
+    let est_tls = tls::est(&own, fleet, &makers)?.into();
+    let console_tls = tls::console(&own)?.into();
 
-    let (link, link_addr) = listen("live link", hub.config.link).await?;
-    let (est, est_addr) = listen("enrolment", hub.config.est).await?;
-    let (console_door, console_addr) = listen("console", hub.config.console).await?;
-    let status = match hub.config.status {
-        Some(address) => Some(listen("state of certificates", address).await?),
-        None => None,
-    };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let door = |listener, tls: Option<Arc<ServerConfig>>, connections| Door {
-        listener,
-        tls: tls.map(TlsAcceptor::from),
-        seats: Arc::new(Semaphore::new(connections)),
-        hub: Arc::clone(&hub),
-        stopped: stopped.clone(),
-    };
-    tasks.spawn(door(link, Some(link_tls), limits.link_connections).serve(Serve::Link));
     let est_router = crate::est::router(Arc::clone(&hub)).merge(crate::repo::router(Arc::clone(&hub)));
-    tasks.spawn(door(est, Some(est_tls), limits.est_connections).serve(Serve::Http(est_router)));
     let shown = console_of(&hub);
     let console_router = console::router(&shown);
+    let status = status
+        .map(|status| (status, limits.status_connections, Serve::Status(crate::status::router(Arc::clone(&hub)))));
+    let doors = [
+        (link, limits.link_connections, Serve::Link(link_tls)),
+        (est, limits.est_connections, Serve::Est(est_tls, est_router)),
+        (console, limits.console_connections, Serve::Console(console_tls, console_router)),
+    ];
+    for (listener, seats, serve) in doors.into_iter().chain(status) {
+        tasks.spawn(Door::new(listener, seats, &hub, serve, stopped.clone()).open());
+    }
     tasks.spawn(planner_of(&hub).run(stopped.clone()));
     tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
-    tasks.spawn(door(console_door, Some(console_tls), limits.console_connections).serve(Serve::Http(console_router)));
-    let status_addr = status.as_ref().map(|(_, address)| *address);
-    if let Some((status, _)) = status {
-        let router = crate::status::router(Arc::clone(&hub));
-        tasks.spawn(door(status, None, limits.status_connections).serve(Serve::Http(router)));
-    }
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
     let housekeeping = crate::tasks::housekeeping::Housekeeping::new(hub.store.clone(), hub.audit_key.clone(), now);
     tasks.spawn(housekeeping.run(stopped.clone()));
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
+    let Config { link: link_addr, est: est_addr, console: console_addr, status: status_addr, .. } = hub.config;
     Ok(Running { hub, link_addr, est_addr, console_addr, status_addr, stop, tasks })
 }
 
@@ -359,8 +339,21 @@ async fn keep_cert_fresh(hub: Arc<Hub>, own: Arc<OwnCert>, stopped: watch::Recei
     }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stop| *stop).await;
+/// The listeners: live link, enrolment, console, and the state of certificates where it is wanted.
+type Listeners = (TcpListener, TcpListener, TcpListener, Option<TcpListener>);
+
+/// Opens the ports, and puts where they really are into the configuration: port 0 means any.
+async fn listen_all(config: &mut Config) -> Result<Listeners, StartError> {
+    let (link, link_addr) = listen("live link", config.link).await?;
+    let (est, est_addr) = listen("enrolment", config.est).await?;
+    let (console, console_addr) = listen("console", config.console).await?;
+    (config.link, config.est, config.console) = (link_addr, est_addr, console_addr);
+    let mut status = None;
+    if let Some(address) = config.status {
+        let (listener, bound) = listen("state of certificates", address).await?;
+        (status, config.status) = (Some(listener), Some(bound));
+    }
+    Ok((link, est, console, status))
 }
 
 async fn listen(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -368,164 +361,4 @@ async fn listen(what: &'static str, address: SocketAddr) -> Result<(TcpListener,
     let listener = TcpListener::bind(address).await.map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;
     Ok((listener, bound))
-}
-
-/// What a listener's connections get.
-#[derive(Clone)]
-enum Serve {
-    Link,
-    Http(Router),
-}
-
-/// One listener.
-struct Door {
-    listener: TcpListener,
-    /// Nothing where plain HTTP is spoken.
-    tls: Option<TlsAcceptor>,
-    seats: Arc<Semaphore>,
-    hub: Arc<Hub>,
-    stopped: watch::Receiver<bool>,
-}
-
-impl Door {
-    async fn serve(self, serve: Serve) {
-        let mut stopped = std::pin::pin!(until(self.stopped.clone()));
-        let mut connections = JoinSet::new();
-        loop {
-            while connections.try_join_next().is_some() {}
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = &mut stopped => break,
-            };
-            match accepted {
-                Ok((tcp, place)) => match Arc::clone(&self.seats).try_acquire_owned() {
-                    Ok(seat) => {
-                        let (tls, hub) = (self.tls.clone(), Arc::clone(&self.hub));
-                        let (serve, stopped) = (serve.clone(), self.stopped.clone());
-                        connections.spawn(async move {
-                            let _seat = seat;
-                            // What only the handshake needs is given back before the connection is served: the task of
-                            // an idle link stays small.
-                            if let Some(served) = Box::pin(connection(tcp, place, tls, hub, serve, stopped)).await {
-                                served.await;
-                            }
-                        });
-                    }
-                    // No seat: the socket closes here. A pump comes back with back-off.
-                    Err(_) => self.hub.links.strangers().note("", place, "too-many-connections", now()),
-                },
-                // Out of files, most likely: wait a moment instead of turning in circles.
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-        while connections.join_next().await.is_some() {}
-    }
-}
-
-/// A connection that is being served.
-type Served = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-
-async fn connection(
-    tcp: TcpStream,
-    place: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    hub: Arc<Hub>,
-    serve: Serve,
-    stopped: watch::Receiver<bool>,
-) -> Option<Served> {
-    let _ = tcp.set_nodelay(true);
-    let (acceptor, serve) = match (tls, serve) {
-        (Some(acceptor), serve) => (acceptor, serve),
-        (None, Serve::Http(router)) => return Some(http(tcp, None, place, hub, router, stopped)),
-        // There is no link without TLS.
-        (None, Serve::Link) => return None,
-    };
-    let within = Duration::from_secs(hub.config.limits.handshake_s);
-    let strange = |word| {
-        hub.links.strangers().note("", place, word, now());
-        None
-    };
-    let stream = match tokio::time::timeout(within, acceptor.accept(tcp)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            let refusal = tls::refusal_of(&error);
-            hub.links.strangers().note(&refusal.claim, place, refusal.word, now());
-            return None;
-        }
-        Err(_) => return strange("slow-handshake"),
-    };
-    let Ok(shown) = tls::shown(stream.get_ref().1.peer_certificates()) else {
-        return strange("not-a-pump-certificate");
-    };
-    match serve {
-        Serve::Link => admit_link(stream, shown, place, &hub),
-        Serve::Http(router) => Some(http(stream, shown, place, hub, router, stopped)),
-    }
-}
-
-fn http(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    shown: Option<Shown>,
-    place: SocketAddr,
-    hub: Arc<Hub>,
-    router: Router,
-    stopped: watch::Receiver<bool>,
-) -> Served {
-    Box::pin(async move { serve_http(stream, shown, place, &hub, router, stopped).await })
-}
-
-/// The registry is asked again here: a resumed handshake showed no certificate to the verifier. The certificate itself
-/// is let go here, so that an idle link does not hold it.
-fn admit_link(stream: TlsStream<TcpStream>, shown: Option<Shown>, place: SocketAddr, hub: &Arc<Hub>) -> Option<Served> {
-    wardline_model::covers!("N14");
-    let Some(Shown::Pump(pump, _)) = shown else {
-        hub.links.strangers().note("", place, "not-a-pump-certificate", now());
-        return None;
-    };
-    if let Err(word) = hub.registry.admit(&pump) {
-        hub.links.strangers().note(&format!("pump {}", pump.pump), place, word, now());
-        return None;
-    }
-    let peer = Peer { pump: pump.pump, fingerprint: pump.fingerprint, place };
-    let link = crate::link::serve(stream, peer, Arc::clone(&hub.links));
-    Some(Box::pin(async move {
-        let _ = link.await;
-    }))
-}
-
-/// Who asks, put into every request's extensions.
-#[derive(Clone, Debug)]
-pub struct HttpPeer {
-    /// The certificate, if one was shown.
-    pub shown: Option<Arc<Shown>>,
-    /// From where.
-    pub place: SocketAddr,
-}
-
-async fn serve_http(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    shown: Option<Shown>,
-    place: SocketAddr,
-    hub: &Arc<Hub>,
-    router: Router,
-    stopped: watch::Receiver<bool>,
-) {
-    let peer = HttpPeer { shown: shown.map(Arc::new), place };
-    let router = router.layer(axum::Extension(peer)).layer(axum::Extension(PeerAddress(place.ip())));
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(hub.config.limits.request_s))
-        .max_buf_size(MAX_HEAD);
-    let mut connection = std::pin::pin!(
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades()
-    );
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = until(stopped) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
 }

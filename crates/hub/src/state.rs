@@ -113,6 +113,7 @@ pub struct Hub {
     pub repo: crate::repo::Cache,
     pub(crate) est: crate::est::EstState,
     pub(crate) status: crate::status::StatusState,
+    pub(crate) refusals: crate::refusals::Refusals,
     changed: watch::Sender<u64>,
 }
 
@@ -140,6 +141,7 @@ impl Hub {
         let est = crate::est::EstState::default();
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
+        let refusals = crate::refusals::Refusals::default();
         let changed = watch::Sender::new(0);
         Arc::new(Self {
             config,
@@ -152,6 +154,7 @@ impl Hub {
             audit_key,
             repo,
             est,
+            refusals,
             status,
             changed,
         })

@@ -48,6 +48,14 @@ pub struct Refusal {
     pub claim: String,
 }
 
+impl Refusal {
+    /// A refusal of somebody who claimed nothing.
+    #[must_use]
+    pub const fn plain(word: &'static str) -> Self {
+        Self { word, claim: String::new() }
+    }
+}
+
 /// Who showed a certificate, once the handshake is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -257,19 +265,18 @@ const fn word_of(error: &rustls::Error) -> &'static str {
 /// Why the handshake failed, for the list of strangers.
 #[must_use]
 pub fn refusal_of(error: &std::io::Error) -> Refusal {
-    let plain = |word| Refusal { word, claim: String::new() };
     let Some(error) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
-        return plain("not-tls");
+        return Refusal::plain("not-tls");
     };
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            other.downcast_ref::<Refusal>().cloned().unwrap_or_else(|| plain("bad-certificate"))
+            other.downcast_ref::<Refusal>().cloned().unwrap_or_else(|| Refusal::plain("bad-certificate"))
         }
-        rustls::Error::NoCertificatesPresented => plain("no-certificate"),
-        rustls::Error::PeerIncompatible(_) => plain("old-tls"),
-        rustls::Error::InvalidMessage(_) => plain("not-tls"),
-        rustls::Error::AlertReceived(_) => plain("peer-refused-us"),
-        _ => plain("bad-handshake"),
+        rustls::Error::NoCertificatesPresented => Refusal::plain("no-certificate"),
+        rustls::Error::PeerIncompatible(_) => Refusal::plain("old-tls"),
+        rustls::Error::InvalidMessage(_) => Refusal::plain("not-tls"),
+        rustls::Error::AlertReceived(_) => Refusal::plain("peer-refused-us"),
+        _ => Refusal::plain("bad-handshake"),
     }
 }
 

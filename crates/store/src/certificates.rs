@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
+use sqlx::{Any, Row as _, Transaction};
 use wardline_model::{Digest, Lifecycle, Model, PumpId, Serial, Time};
 
 use crate::engine::is_taken;
@@ -381,6 +381,19 @@ impl Store {
             let sql = format!("{SELECT} WHERE pump = $1 ORDER BY issued DESC, serial");
             let rows = query(sql).bind(pump.to_string()).fetch_all(&self.core.read).await?;
             rows.iter().map(CertificateRow::read).collect()
+        })
+        .await
+    }
+
+    /// The DER of the certificate with this serial number.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn certificate_der(&self, serial: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.step("reading a certificate", async {
+            let row = sqlx::query("SELECT der FROM certificates WHERE serial = $1").bind(serial.to_owned());
+            let row = row.fetch_optional(&self.core.read).await?;
+            row.map(|row| Ok(row.try_get("der")?)).transpose()
         })
         .await
     }

@@ -155,10 +155,8 @@ impl Store {
                 .bind(time(now))
                 .fetch_optional(&self.core.read)
                 .await?;
-            row.map(|row| {
-                Ok(FoundCode { pump: parse(&row, "pump")?, is_used: maybe_moment(&row, "used")?.is_some() })
-            })
-            .transpose()
+            row.map(|row| Ok(FoundCode { pump: parse(&row, "pump")?, is_used: maybe_moment(&row, "used")?.is_some() }))
+                .transpose()
         })
         .await
     }

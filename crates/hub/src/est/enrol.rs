@@ -23,7 +23,7 @@ use wardline_pki::profile::{self, PumpNames};
 use wardline_pki::{BirthIdentity, Cert, Csr};
 use wardline_store::{Actor, Decision, Entry, NewCertificate, PumpRow};
 
-use crate::server::HttpPeer;
+use crate::door::HttpPeer;
 use crate::state::{Hub, now};
 use crate::tls::Shown;
 
@@ -162,7 +162,9 @@ async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Res
                 Problem::TooLarge => ("too-large", "the request is too long"),
                 Problem::WrongType(why) => ("wrong-content-type", why.as_str()),
                 Problem::Slow => ("slow-request", "the request did not come in time"),
-                Problem::Unauthorized | Problem::Forbidden(_) | Problem::TooMany | Problem::Trouble => return Err(problem),
+                Problem::Unauthorized | Problem::Forbidden(_) | Problem::TooMany | Problem::Trouble => {
+                    return Err(problem);
+                }
             };
             refuse(hub, asker, asker.pump(), word, why).await;
             Err(problem)
@@ -224,7 +226,7 @@ async fn again(hub: &Hub, asker: &Asker, pump: &PumpRow, csr: &Csr) -> Result<Re
         if !is_good {
             continue;
         }
-        let Some((_, der)) = hub.store.certificate(&row.serial).await? else { continue };
+        let Some(der) = hub.store.certificate_der(&row.serial).await? else { continue };
         let cert = Cert::from_der(&der)?;
         if csr.same_key_as(&cert) {
             return certs_only_response(&[&cert]);
@@ -245,7 +247,7 @@ async fn may_enrol(hub: &Hub, asker: &Asker, pump: &PumpRow) -> Result<(), Probl
 async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static str, why: &str) -> Problem {
     let (at, Asker { peer, claim }) = (now(), asker);
     hub.links.strangers().note(claim, peer.place, word, at);
-    if hub.est.may_record() {
+    if hub.refusals.may_record() {
         let by = Decision { by: Actor::Stranger(peer.place.ip().to_string()), reason: why.to_owned(), at };
         let subject = if claim.is_empty() { word.to_owned() } else { format!("{word}: {claim}") };
         if let Err(error) = hub.store.record(&by, &Entry::refused("enrolment.refused", pump, subject)).await {
@@ -256,13 +258,7 @@ async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static s
 }
 
 /// Signs, makes durable, updates the registry, answers: in this order.
-async fn issue(
-    hub: &Hub,
-    csr: &Csr,
-    names: &PumpNames,
-    why: &str,
-    code: Option<&str>,
-) -> Result<Response, Problem> {
+async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str, code: Option<&str>) -> Result<Response, Problem> {
     let at = now();
     let approved = profile::pump(csr, names)?.with_revocation(crate::status::places(&hub.config));
     let cert: Cert = hub.issuing.sign(&approved, &crate::server::serial()?, at)?;

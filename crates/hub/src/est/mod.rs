@@ -27,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{Quota, RateLimiter};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
 
@@ -43,21 +43,14 @@ const PKCS10: &str = "application/pkcs10";
 /// so this only keeps noise down.
 const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 
-/// Refusals of strangers that go into the audit per minute; every one is counted among the sightings.
-const RECORDED: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
-
 /// What enrolment remembers between requests.
 pub(crate) struct EstState {
     tries: RateLimiter<String, HashMapStateStore<String>, DefaultClock>,
-    recorded: DefaultDirectRateLimiter,
 }
 
 impl Default for EstState {
     fn default() -> Self {
-        Self {
-            tries: RateLimiter::hashmap(Quota::per_minute(TRIES)),
-            recorded: RateLimiter::direct(Quota::per_minute(RECORDED)),
-        }
+        Self { tries: RateLimiter::hashmap(Quota::per_minute(TRIES)) }
     }
 }
 
@@ -67,10 +60,6 @@ impl EstState {
             self.tries.retain_recent();
         }
         self.tries.check_key(&what).is_ok()
-    }
-
-    fn may_record(&self) -> bool {
-        self.recorded.check().is_ok()
     }
 }
 
@@ -153,9 +142,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
             .route(&format!("{base}/simpleenroll"), post(enrol::simpleenroll))
             .route(&format!("{base}/simplereenroll"), post(enrol::simplereenroll));
     }
-    router
-        .route("/wardline/v1/provision", get(provision::provision))
-        .with_state(hub)
+    router.route("/wardline/v1/provision", get(provision::provision)).with_state(hub)
 }
 
 /// RFC 7030 section 4.1.

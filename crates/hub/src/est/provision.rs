@@ -11,7 +11,7 @@ use base64::Engine as _;
 use serde::Serialize;
 use wardline_model::PumpId;
 
-use crate::server::HttpPeer;
+use crate::door::HttpPeer;
 use crate::state::Hub;
 use crate::tls::Shown;
 
@@ -43,10 +43,21 @@ pub(super) async fn provision(
     Ok(Json(Provision {
         pump: pump.pump,
         hub: hub.config.hub_name.clone(),
-        link: hub.config.link_public.clone().unwrap_or_else(|| hub.config.link.to_string()),
+        link: link_of(&hub),
         goal_key: base64::engine::general_purpose::STANDARD.encode(hub.goal_key.verifying_key().as_bytes()),
         tuf_root: newest_root(&hub).await?,
     }))
+}
+
+/// Where pumps reach the live link: what the operator says, or where it listens. A hub that listens everywhere is reached
+/// by its name.
+fn link_of(hub: &Hub) -> String {
+    let bound = hub.config.link;
+    match &hub.config.link_public {
+        Some(place) => place.clone(),
+        None if bound.ip().is_unspecified() => format!("{}:{}", hub.config.hub_name, bound.port()),
+        None => bound.to_string(),
+    }
 }
 
 async fn newest_root(hub: &Hub) -> Result<Option<String>, Problem> {

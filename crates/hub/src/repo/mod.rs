@@ -22,7 +22,7 @@ use wardline_model::{Digest, covers};
 pub use accept::{Uploaded, accept};
 pub use cache::Cache;
 
-use crate::server::HttpPeer;
+use crate::door::HttpPeer;
 use crate::state::Hub;
 use crate::tls::Shown;
 
