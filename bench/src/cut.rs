@@ -3,18 +3,18 @@
 use anyhow::{Context as _, Result};
 
 use crate::machine::{percentile, print_limits};
-use crate::ward::{Ward, read_passes};
+use crate::ward::{Ward, passes};
 
 pub fn run(pumps: usize, cuts: usize) -> Result<()> {
     print_limits()?;
     let ward = Ward::new(pumps)?;
-    let (mut hub, place) = ward.hub()?;
+    let (mut hub, place, _) = ward.hub()?;
     let mut drivers = ward.drivers(&place, 0, pumps, &[])?;
     drivers.expect("linked")?;
     let mut took = Vec::with_capacity(cuts);
     // Spread over the fleet, so that not one corner of a table is measured.
     let step = (pumps / cuts.max(1)).max(1);
-    for pass in read_passes(ward.path(), 0, pumps)?.iter().step_by(step).take(cuts) {
+    for pass in passes::read(ward.path(), passes::OWN, 0, pumps)?.iter().step_by(step).take(cuts) {
         hub.say(&format!("quarantine {}", pass.pump))?;
         let began: u64 = hub.expect("quarantined")?.parse()?;
         let down = drivers.expect("down")?;

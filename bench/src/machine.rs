@@ -1,31 +1,51 @@
 //! What this machine can do right now, and what a process used of it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Seek as _, Write as _};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 
 /// Prints the limits of the moment.
 pub fn print_limits() -> Result<()> {
-    println!("limits of the moment: {} P-256 signatures/s, {} fdatasync/s", signatures()?, flushes()?);
+    let folder = tempfile::tempdir()?;
+    let (signatures, checks) = signatures()?;
+    let flushes = fdatasyncs(folder.path())?;
+    println!("limits of the moment: {signatures} P-256 signatures/s, {checks} checks/s, {flushes} fdatasync/s");
     if cfg!(debug_assertions) {
         println!("note: this is a debug build; figures of a release build are better");
     }
     Ok(())
 }
 
-fn signatures() -> Result<u64> {
+/// Signatures and checks of signatures per second on one core, as `openssl speed ecdsap256` counts them.
+fn signatures() -> Result<(u64, u64)> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).context("a key")?;
-    per_second(|| key.sign(&SystemRandom::new(), b"message").map(drop).context("signing"))
+    let random = SystemRandom::new();
+    let signed = key.sign(&random, b"message").context("signing")?;
+    let algorithm: &'static dyn VerificationAlgorithm = &ECDSA_P256_SHA256_ASN1;
+    let public = UnparsedPublicKey::new(algorithm, key.public_key().as_ref());
+    let signs = per_second(|| key.sign(&random, b"message").map(drop).context("signing"))?;
+    let checks = per_second(|| public.verify(b"message", signed.as_ref()).context("checking"))?;
+    Ok((signs, checks))
 }
 
-fn flushes() -> Result<u64> {
-    let mut file = tempfile::tempfile()?;
+/// How many times per second this disk makes four kibibytes durable, one after the other.
+pub fn fdatasyncs(folder: &Path) -> Result<u64> {
+    let mut file = fs::File::create(folder.join("fdatasync"))?;
+    let block = [0x5a; 4096];
+    file.write_all(&block.repeat(64))?;
+    file.sync_all()?;
+    let mut turn = 0;
     per_second(|| {
-        file.write_all(&[0; 512])?;
+        turn = (turn + 1) % 64;
+        file.seek(std::io::SeekFrom::Start(turn * 4096))?;
+        file.write_all(&block)?;
         Ok(file.sync_data()?)
     })
 }
@@ -45,7 +65,7 @@ pub fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
 }
 
-/// A process of ours, on a core of its own, spoken to in lines.
+/// A process on a core of its own; ours are spoken to in lines. It ends with this value.
 pub struct Process {
     child: Child,
     input: ChildStdin,
@@ -55,10 +75,14 @@ pub struct Process {
 impl Process {
     /// Starts this program with these arguments on this core.
     pub fn start(core: u32, arguments: &[String]) -> Result<Self> {
-        let program = std::env::current_exe()?;
+        let program = std::env::current_exe()?.display().to_string();
+        Self::foreign(core, &program, arguments)
+    }
+
+    /// Starts any program.
+    pub fn foreign(core: u32, program: &str, arguments: &[String]) -> Result<Self> {
         let mut child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
-            .arg(program)
+            .args(["-c", &core.to_string(), program])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,14 +115,34 @@ impl Process {
         Ok(self.input.flush()?)
     }
 
-    /// Resident memory in KiB.
-    pub fn resident_kib(&self) -> Result<u64> {
-        resident_kib(self.child.id())
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// CPU time used so far.
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> Result<u64> {
+        status_kib(self.child.id(), "VmRSS:")
+    }
+
+    /// Resident memory that is its own, not pages of files, in KiB.
+    pub fn anonymous_kib(&self) -> Result<u64> {
+        status_kib(self.child.id(), "RssAnon:")
+    }
+
+    /// The most resident memory that it ever had, in KiB.
+    pub fn peak_kib(&self) -> Result<u64> {
+        status_kib(self.child.id(), "VmHWM:")
+    }
+
+    /// CPU time used so far, in steps of 10 ms.
     pub fn cpu(&self) -> Result<Duration> {
         cpu(self.child.id())
+    }
+
+    /// CPU time used so far by the threads that it has now, exact.
+    pub fn fine_cpu(&self) -> Result<Duration> {
+        fine_cpu(self.child.id())
     }
 }
 
@@ -109,16 +153,16 @@ impl Drop for Process {
     }
 }
 
-/// Resident memory of a process in KiB.
-pub fn resident_kib(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+fn status_kib(pid: u32, field: &'static str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }
 
-/// User and system time of a process: fields 14 and 15 of `/proc/<pid>/stat`, in ticks of 10 ms.
-pub fn cpu(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+/// User and system time of a process and of its threads that have ended: fields 14 and 15 of `/proc/<pid>/stat`, in ticks
+/// of 10 ms.
+fn cpu(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit_once(')').context("the form of /proc/<pid>/stat")?.1;
     let mut fields = after_name.split_whitespace().skip(11);
     let user: u64 = fields.next().context("utime")?.parse()?;
@@ -126,7 +170,26 @@ pub fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis((user + system) * 10))
 }
 
+/// CPU time of the threads that a process has now, as the scheduler counts it: the first field of each thread's
+/// `schedstat`, in nanoseconds. Ticks would show an idle agent as zero.
+fn fine_cpu(pid: u32) -> Result<Duration> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        // A thread may end while we look.
+        let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
+        sum += text.split(' ').next().context("the form of schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
 /// The value below which `percent` of the sorted values lie.
 pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
+}
+
+/// The middle one.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
