@@ -338,7 +338,7 @@ async fn answer(router: Router, request: Request<Body>) -> Result<Response, Infa
 async fn taken_down(hub: &Hub, pump: Option<PumpId>) {
     let stands = |pump| hub.registry.get(pump).is_some_and(|entry| entry.lifecycle.may_link());
     let Some(pump) = pump.filter(|pump| stands(*pump)) else { return std::future::pending().await };
-    let mut changes = hub.changes();
+    let mut changes = hub.changes.decisions();
     while stands(pump) {
         if changes.changed().await.is_err() {
             return std::future::pending().await;

@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `changes` | what changed since somebody last looked |
 //! | `config` | what the operator may set, with defaults |
 //! | `keys` | the files that hold the hub's private keys, encrypted at rest |
 //! | `state` | the one shared state: store, live links, registry guard |
@@ -18,6 +19,7 @@
 //! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
 //! | `server` | starts and ends all of it |
 
+pub mod changes;
 pub mod config;
 pub mod console;
 mod door;

@@ -16,6 +16,7 @@ use wardline_release::{Verified, goal};
 use wardline_store::{Actor, Decision, Entry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
+use crate::changes::Changes;
 use crate::config::{Config, ConfigError};
 use crate::console::{self, Console};
 use crate::door::{Door, Serve, until};
@@ -173,7 +174,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let store = open_store(&config, &keys, at).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
-    let links = Links::new(store.clone(), config.node.clone(), gate(&registry), LinkSettings::default());
+    let changes = Arc::new(Changes::default());
+    let links = Links::new(store.clone(), config.node.clone(), gate(&registry, &changes), LinkSettings::default());
     let hub = Hub::new(Parts {
         store,
         registry,
@@ -182,6 +184,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         issuing: keys.authority("issuing")?,
         goal_key: keys.ed25519("goal")?,
         audit_key: keys.ed25519("audit")?,
+        changes,
         config,
     });
     let makers = maker_roots(&hub.config)?;
@@ -195,8 +198,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let est_router = crate::est::router(Arc::clone(&hub)).merge(crate::repo::router(Arc::clone(&hub)));
-    let shown = console_of(&hub);
-    let console_router = console::router(&shown);
+    let console_router = console::router(&console_of(&hub));
     let status = status
         .map(|status| (status, limits.status_connections, Serve::Status(crate::status::router(Arc::clone(&hub)))));
     let doors = [
@@ -208,7 +210,6 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         tasks.spawn(Door::new(listener, seats, &hub, serve, stopped.clone()).open());
     }
     tasks.spawn(planner_of(&hub).run(stopped.clone()));
-    tasks.spawn(tell_console(Arc::clone(&hub), shown, until(stopped.clone())));
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
     let housekeeping = crate::tasks::housekeeping::Housekeeping::new(hub.store.clone(), hub.audit_key.clone(), now);
     tasks.spawn(housekeeping.run(stopped.clone()));
@@ -224,6 +225,7 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
         moved: Box::new(move |entry| applied.apply(entry)),
         upload: upload(Arc::clone(hub)),
         audit_key: hub.audit_key.clone(),
+        changes: Arc::clone(&hub.changes),
         now,
     };
     Console::new(hub.store.clone(), wiring, console::Settings::default())
@@ -231,14 +233,18 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
 
 /// The planner, wired to the goal key and the links.
 fn planner_of(hub: &Arc<Hub>) -> Planner {
-    let (signing, links, changed) = (hub.goal_key.clone(), Arc::clone(&hub.links), Arc::clone(hub));
+    let (signing, links) = (hub.goal_key.clone(), Arc::clone(&hub.links));
+    let (touched, changed) = (Arc::clone(&hub.changes), Arc::clone(&hub.changes));
     let own = PublicKey::from(signing.verifying_key());
     let wiring = planner::Wiring {
         // A goal in the database that this hub did not sign was put there by somebody else: it counts for nothing.
         read_goal: Box::new(move |pump, signed| goal::verify(signed, &own, pump).ok().map(Verified::into_inner)),
         sign_goal: Box::new(move |wanted| goal::sign(wanted, &signing)),
-        goal_changed: Box::new(move |pump, generation, signed| links.goal_changed(pump, generation, signed)),
-        changed: Box::new(move || changed.note_change()),
+        goal_changed: Box::new(move |pump, generation, signed| {
+            touched.touch(pump);
+            links.goal_changed(pump, generation, signed);
+        }),
+        changed: Box::new(move || changed.note()),
         now,
     };
     Planner::new(hub.store.clone(), wiring)
@@ -251,7 +257,7 @@ fn upload(hub: Arc<Hub>) -> console::Uploads {
         Box::pin(async move {
             let answer = crate::repo::accept(&hub.store, &bytes, &by, now()).await;
             match &answer {
-                Ok(_) => hub.note_change(),
+                Ok(_) => hub.changes.note(),
                 Err(why) => {
                     let entry = Entry::refused("release.upload", None, why.clone());
                     if let Err(error) = hub.store.record(&by, &entry).await {
@@ -264,26 +270,13 @@ fn upload(hub: Arc<Hub>) -> console::Uploads {
     })
 }
 
-/// Links and reports change all the time, and ages by themselves: the console is told of it at most this often.
-const TELL_EVERY: Duration = Duration::from_secs(2);
-
-/// Tells the console of decisions at once, and of everything else now and then.
-async fn tell_console(hub: Arc<Hub>, console: Arc<Console>, stop: impl Future<Output = ()>) {
-    let mut changes = hub.changes();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(TELL_EVERY) => {}
-            () = &mut stop => return,
-        }
-        console.changed();
+fn gate(registry: &Arc<Registry>, changes: &Arc<Changes>) -> Gate {
+    let (read, write, changes) = (Arc::clone(registry), Arc::clone(registry), Arc::clone(changes));
+    Gate {
+        entry: Box::new(move |pump| read.get(pump)),
+        update: Box::new(move |entry| write.put(entry)),
+        touched: Box::new(move |pump| changes.touch(pump)),
     }
-}
-
-fn gate(registry: &Arc<Registry>) -> Gate {
-    let (read, write) = (Arc::clone(registry), Arc::clone(registry));
-    Gate { entry: Box::new(move |pump| read.get(pump)), update: Box::new(move |entry| write.put(entry)) }
 }
 
 fn maker_roots(config: &Config) -> Result<Vec<Cert>, StartError> {

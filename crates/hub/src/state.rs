@@ -10,13 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
-use tokio::sync::watch;
 use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, decide};
 use wardline_model::{Digest, Lifecycle, PumpId, Time, covers};
 use wardline_pki::{Authority, Cert, PumpIdentity};
 use wardline_store::{Decision, Entry, LifecycleChange, RegistryEntry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
+use crate::changes::Changes;
 use crate::config::Config;
 use crate::link::Links;
 
@@ -114,7 +114,8 @@ pub struct Hub {
     pub(crate) est: crate::est::EstState,
     pub(crate) status: crate::status::StatusState,
     pub(crate) refusals: crate::refusals::Refusals,
-    changed: watch::Sender<u64>,
+    /// What changed, for whoever looks.
+    pub changes: Arc<Changes>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -133,16 +134,16 @@ pub(crate) struct Parts {
     pub(crate) issuing: Authority,
     pub(crate) goal_key: SigningKey,
     pub(crate) audit_key: SigningKey,
+    pub(crate) changes: Arc<Changes>,
 }
 
 impl Hub {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key } = parts;
+        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key, changes } = parts;
         let est = crate::est::EstState::default();
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
         let refusals = crate::refusals::Refusals::default();
-        let changed = watch::Sender::new(0);
         Arc::new(Self {
             config,
             store,
@@ -156,19 +157,8 @@ impl Hub {
             est,
             refusals,
             status,
-            changed,
+            changes,
         })
-    }
-
-    /// Tells everybody who looks that something about the fleet changed.
-    pub fn note_change(&self) {
-        self.changed.send_modify(|count| *count += 1);
-    }
-
-    /// Counts changes, for whoever wants to look again.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
     }
 
     /// Puts a changed entry into the registry and cuts the link that it forbids. Returns how many links were cut.
@@ -178,7 +168,7 @@ impl Hub {
         let link = self.links.table().get(entry.pump);
         let is_forbidden = link.is_some_and(|link| !entry.admits(&link.peer().fingerprint));
         let cut = is_forbidden && self.links.table().cut(entry.pump, CloseReason::TakenDown);
-        self.note_change();
+        self.changes.decided(entry.pump);
         usize::from(cut)
     }
 

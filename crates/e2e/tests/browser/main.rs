@@ -45,7 +45,7 @@ async fn walk(case: &str, fleet: ward::Fleet) {
     let made = ward::fill(&hub.store, fleet).await;
     let link = ward::account(&hub.store, "anna", Role::Administrator).await;
     let token = ward::token(&hub.store).await;
-    hub.console.changed();
+    hub.changes.touch_all();
     let shots = std::env::var("WARDLINE_SHOTS").map_or_else(|_| folder.path().join("shots"), PathBuf::from);
     let mut command = tokio::process::Command::new("node");
     command

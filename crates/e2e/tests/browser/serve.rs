@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use wardline_hub::changes::Changes;
 use wardline_hub::console::{Console, Settings, Wiring, router};
 use wardline_store::{MasterKey, Store, sqlite_url};
 
@@ -16,7 +17,7 @@ use super::ward::now;
 /// A hub with its console up.
 pub struct Hub {
     pub store: Store,
-    pub console: Arc<Console>,
+    pub changes: Arc<Changes>,
     pub port: u16,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -32,17 +33,19 @@ impl Hub {
     pub async fn start(folder: &Path) -> Self {
         let url = sqlite_url(&folder.join("hub.db"));
         let store = Store::create(&url, &MasterKey::generate(), now()).await.expect("a store");
+        let changes = Arc::new(Changes::default());
         let wiring = Wiring {
             moved: Box::new(|_| 1),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
             audit_key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]),
+            changes: Arc::clone(&changes),
             now,
         };
         let console = Console::new(store.clone(), wiring, Settings::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let serving = tokio::spawn(serve(listener, acceptor(), router(&console)));
-        Self { store, console, port, serving }
+        Self { store, changes, port, serving }
     }
 }
 

@@ -11,6 +11,7 @@ use wardline_model::{PumpId, Span, Time};
 use wardline_store::{Actor, Decision, RegistryEntry, Store, StoreError};
 
 use super::fleet::Fleet;
+use crate::changes::Changes;
 
 /// The network address of the client, put into the request's extensions by whoever accepted the connection.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub struct Wiring {
     pub upload: Uploads,
     /// The key that signs checkpoints of the audit trail.
     pub audit_key: SigningKey,
+    /// What changed, told by whoever writes about a pump.
+    pub changes: Arc<Changes>,
     /// The clock.
     pub now: fn() -> Time,
 }
@@ -61,7 +64,6 @@ pub struct Console {
     pub(super) wiring: Wiring,
     pub(super) settings: Settings,
     pub(super) fleet: Fleet,
-    changed: watch::Sender<u64>,
     /// Tries to sign in, per account and per address.
     tries: Keyed,
     /// Refusals of strangers that go into the audit: a flood must not fill it.
@@ -79,24 +81,22 @@ impl Console {
     #[must_use]
     pub fn new(store: Store, wiring: Wiring, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
-            fleet: Fleet::default(),
+            fleet: Fleet::new(store.clone(), Arc::clone(&wiring.changes)),
             store,
             wiring,
             settings,
-            changed: watch::Sender::new(0),
             tries: RateLimiter::hashmap(Quota::per_minute(TRIES)),
             recorded: RateLimiter::direct(Quota::per_minute(RECORDED)),
         })
     }
 
-    /// Tells everybody who looks that something about the fleet changed. Cheap: call it as often as things happen.
-    pub fn changed(&self) {
-        self.fleet.stale();
-        self.changed.send_modify(|count| *count += 1);
+    /// Tells everybody who looks that the list of pumps changed, or what a rollout wants of all of them.
+    pub(super) fn changed(&self) {
+        self.wiring.changes.touch_all();
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+        self.wiring.changes.watch()
     }
 
     pub(super) fn now(&self) -> Time {
@@ -123,8 +123,7 @@ impl Console {
     /// What follows a decision about a pump: registry, link, screens.
     pub(super) async fn after_move(&self, entry: &RegistryEntry) -> usize {
         let cut = (self.wiring.moved)(entry);
-        self.fleet.forget();
-        self.changed();
+        self.wiring.changes.touch(entry.pump);
         cut
     }
 

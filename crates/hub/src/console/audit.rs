@@ -17,6 +17,7 @@ use super::csv::Csv;
 use super::fault::Fault;
 use super::guard::{Caller, Fields, decision, percent_encode, query};
 use super::page::{self, Frame, iso, show};
+use super::words;
 
 /// How many records on a page.
 const SIZE: u32 = 100;
@@ -41,7 +42,8 @@ fn read(fields: &Fields) -> Result<AuditQuery, Fault> {
     let page_size = fields.get("size").parse::<u32>().unwrap_or(SIZE).clamp(1, 500);
     Ok(AuditQuery {
         pump,
-        actor: text("actor"),
+        // A bare name is a person's.
+        actor: text("actor").map(|who| if who.contains(':') { who } else { format!("person:{who}") }),
         action: text("action"),
         verdict,
         page: PageRequest { page, page_size },
@@ -157,11 +159,9 @@ fn pump_actor(actor: &str) -> Option<wardline_model::PumpId> {
 impl AuditTemplate {
     /// Who acted, as people call them.
     fn who(&self, actor: &str) -> String {
-        match (pump_actor(actor), actor.split_once(':')) {
-            (Some(pump), _) => self.names.get(&pump).map_or_else(|| actor.to_owned(), |name| format!("pump {name}")),
-            (None, Some(("person", name))) => name.to_owned(),
-            (None, Some((kind, name))) => format!("{kind} {name}"),
-            (None, None) => actor.to_owned(),
+        match pump_actor(actor).and_then(|pump| self.names.get(&pump)) {
+            Some(name) => format!("pump {name}"),
+            None => page::person(actor),
         }
     }
 
@@ -186,15 +186,11 @@ async fn page(
         .filter(|name| !fields.get(name).is_empty())
         .map(|name| (name.to_owned(), fields.get(name).to_owned(), address("/audit", fields, Some(name), None)))
         .collect();
-    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let snapshot = console.fleet.snapshot(console.now()).await?;
     let actors = view.records.iter().filter_map(|row| pump_actor(&row.actor));
     let shown: std::collections::BTreeSet<_> = view.records.iter().filter_map(|row| row.pump).chain(actors).collect();
-    let names = snapshot
-        .rows
-        .iter()
-        .filter(|row| shown.contains(&row.id))
-        .map(|row| (row.id, row.asset_tag.to_string()))
-        .collect();
+    let names =
+        snapshot.all().filter(|row| shown.contains(&row.id)).map(|row| (row.id, row.asset_tag.to_string())).collect();
     let mut frame = Frame::new("Audit", "audit", Some(caller), console.now());
     frame.live = verified.is_none();
     show(&AuditTemplate {

@@ -20,9 +20,13 @@ use super::fault::Fault;
 use super::guard::{Caller, Fields, decision, query};
 use super::page::{self, Frame, pumps, show};
 use super::pump::json;
+use super::words;
 
 /// The most rows listed and the most codes made at once: a page of paper has a dozen, a day's work a hundred.
 const MOST: u32 = 200;
+
+/// The most refusals at the door that are listed.
+const REFUSED: u32 = 30;
 
 /// How long a code lives when nobody says.
 const HOURS: u32 = 24;
@@ -151,7 +155,6 @@ async fn import(console: &Console, caller: &Caller, bytes: &[u8]) -> Result<Mani
         .collect();
     match console.store.expect_pumps(&expected, &decision(console, caller, "list of pumps imported")).await {
         Ok(ids) => {
-            console.fleet.forget();
             console.changed();
             Ok(ManifestResult { added: ids.len() as u64, errors: Vec::new() })
         }
@@ -199,6 +202,7 @@ pub(super) async fn api_manifest(
 struct EnrolmentPage {
     frame: Frame,
     view: Enrolment,
+    refused: Vec<store::Sighting>,
     may_enrol: bool,
     errors: Vec<RowError>,
     manifest: String,
@@ -212,9 +216,11 @@ async fn page(
     manifest: String,
 ) -> Result<Response, Fault> {
     let view = load(console).await?;
+    let newest = store::PageRequest { page: 0, page_size: REFUSED };
+    let refused = console.store.sightings(newest).await?.rows;
     let mut frame = Frame::new("Enrolment", "enrolment", Some(caller), console.now()).done(done);
     frame.live = errors.is_empty();
-    show(&EnrolmentPage { frame, view, may_enrol: caller.may(Permission::EnrolPumps), errors, manifest })
+    show(&EnrolmentPage { frame, view, refused, may_enrol: caller.may(Permission::EnrolPumps), errors, manifest })
 }
 
 /// `GET /enrolment`.

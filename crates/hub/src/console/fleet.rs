@@ -1,76 +1,167 @@
 //! The fleet as derived just now, shared by all who look.
 //!
 //! A phase depends on goal, report and time, so the database cannot filter or sort by it. One derived copy of the fleet
-//! is kept in memory (about 1 KB a pump) and made anew when something changed and somebody looks; making it never takes
-//! more than a twentieth of the time, however many look. What this process decided itself is seen at once.
+//! is kept in memory (about 1 KB a pump). A pump that changed is read and derived again when the next one looks, so that a
+//! change shows at once; everything is made anew every 15 s, because waiting and silence change phases by themselves, and
+//! that never takes more than a twentieth of the time. Whoever looks meanwhile is not kept waiting.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering as Atomic};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use wardline_api::types::{Attention, AttentionCount, LinkState, PumpPage, PumpQuery, PumpRow, PumpSort};
-use wardline_model::{Lifecycle, Time};
-use wardline_store::{Store, StoreError};
+use wardline_model::{Lifecycle, PumpId, Time};
+use wardline_store::{self as store, Store, StoreError};
 
-use super::views;
+use super::views::{self, Coming};
+use crate::changes::{Changes, Touched};
 
-/// A copy that nobody said is old is made anew after this long, because waiting and silence change phases by themselves.
+/// A copy is made anew after this long, whether or not anything changed.
 const OLDEST: Duration = Duration::from_secs(15);
+
+/// A copy older than this is not shown while a new one is made: nobody has looked for a while.
+const TOO_OLD: Duration = Duration::from_secs(60);
+
+/// Above this many changed pumps, reading everything in one query is cheaper than one query each.
+const ONE_BY_ONE: usize = 256;
 
 /// The most pumps on one page.
 const LARGEST_PAGE: u32 = 500;
 
 /// The derived fleet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     pub taken: Time,
-    pub rows: Vec<PumpRow>,
+    /// In the order of the tags.
+    rows: Vec<Arc<PumpRow>>,
+    /// When reading it began.
     made: Instant,
     cost: Duration,
+    coming: Coming,
     /// What is searched, in lower case, in the order of `rows`.
-    haystacks: Vec<String>,
+    haystacks: Arc<Vec<String>>,
+    places: Arc<BTreeMap<PumpId, usize>>,
 }
 
 /// Makes and shares snapshots.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fleet {
-    current: Mutex<Option<Arc<Snapshot>>>,
-    stale: AtomicBool,
-    wrong: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    changes: Arc<Changes>,
+    current: RwLock<Option<Arc<Snapshot>>>,
+    /// Held by the one who makes the next copy.
+    making: Mutex<()>,
+    /// Whether a copy is being made in the background.
+    renewing: AtomicBool,
+    /// The pumps that were patched since that began: the copy may hold what was true before.
+    patched: StdMutex<BTreeSet<PumpId>>,
 }
 
 impl Fleet {
-    /// Something changed somewhere.
-    pub(super) fn stale(&self) {
-        self.stale.store(true, Atomic::Relaxed);
+    pub(super) fn new(store: Store, changes: Arc<Changes>) -> Self {
+        let shared = Shared {
+            store,
+            changes,
+            current: RwLock::default(),
+            making: Mutex::default(),
+            renewing: AtomicBool::default(),
+            patched: StdMutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
-    /// Something was decided here: the next one who looks must see it.
-    pub(super) fn forget(&self) {
-        self.wrong.store(true, Atomic::Relaxed);
-    }
-
-    /// The newest copy that is good enough. One task makes it; the others wait for that one.
-    pub(super) async fn snapshot(&self, store: &Store, now: Time) -> Result<Arc<Snapshot>, StoreError> {
-        let mut current = self.current.lock().await;
-        if let Some(snapshot) = current.as_ref().filter(|snapshot| self.good_enough(snapshot)) {
-            return Ok(Arc::clone(snapshot));
+    /// The newest copy, with every change that was told of before this call.
+    pub(super) async fn snapshot(&self, now: Time) -> Result<Arc<Snapshot>, StoreError> {
+        let _guard = self.shared.making.lock().await;
+        let current = self.shared.current();
+        let age = current.as_ref().map_or(TOO_OLD, |snapshot| snapshot.made.elapsed());
+        let touched = self.shared.changes.take();
+        let Some(snapshot) = current.filter(|_| age < TOO_OLD && touched != Touched::Everything) else {
+            return self.shared.make(now).await;
+        };
+        let snapshot = self.shared.patch(snapshot, touched, now).await?;
+        if age > OLDEST.max(snapshot.cost * 20) && !self.shared.renewing.swap(true, Atomic::AcqRel) {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { shared.renew(now).await });
         }
-        self.stale.store(false, Atomic::Relaxed);
-        self.wrong.store(false, Atomic::Relaxed);
-        let made = Arc::new(Snapshot::make(store, now).await?);
-        *current = Some(Arc::clone(&made));
-        Ok(made)
+        Ok(snapshot)
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Option<Arc<Snapshot>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn good_enough(&self, snapshot: &Snapshot) -> bool {
-        let age = snapshot.made.elapsed();
-        if self.wrong.load(Atomic::Relaxed) || age > OLDEST.max(snapshot.cost * 20) {
-            return false;
+    fn keep(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let made = Arc::new(snapshot);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+        made
+    }
+
+    async fn make(&self, now: Time) -> Result<Arc<Snapshot>, StoreError> {
+        match Snapshot::make(&self.store, now).await {
+            Ok(snapshot) => Ok(self.keep(snapshot)),
+            Err(error) => {
+                // What was touched is not in any copy: the next one who looks tries again.
+                self.changes.touch_all();
+                Err(error)
+            }
         }
-        !self.stale.load(Atomic::Relaxed) || age < snapshot.cost * 20
+    }
+
+    /// Makes a whole new copy while others go on looking at the old one; what they patch meanwhile is patched again.
+    async fn renew(&self, now: Time) {
+        let made = Snapshot::make(&self.store, now).await;
+        let _guard = self.making.lock().await;
+        match made {
+            Ok(snapshot) if self.current().is_none_or(|current| current.made < snapshot.made) => {
+                self.keep(snapshot);
+                for pump in std::mem::take(&mut *self.patched()) {
+                    self.changes.touch(pump);
+                }
+            }
+            // Somebody needed a whole new copy at once and made it meanwhile.
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the fleet could not be read"),
+        }
+        self.patched().clear();
+        self.renewing.store(false, Atomic::Release);
+    }
+
+    fn patched(&self) -> std::sync::MutexGuard<'_, BTreeSet<PumpId>> {
+        self.patched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn patch(&self, old: Arc<Snapshot>, touched: Touched, now: Time) -> Result<Arc<Snapshot>, StoreError> {
+        let pumps = match touched {
+            Touched::Pumps(pumps) if pumps.is_empty() => return Ok(old),
+            Touched::Pumps(pumps) if pumps.len() <= ONE_BY_ONE => pumps,
+            _ => return self.make(now).await,
+        };
+        if self.renewing.load(Atomic::Acquire) {
+            self.patched().extend(&pumps);
+        }
+        let mut fresh = Vec::with_capacity(pumps.len());
+        for pump in pumps {
+            match self.store.pump(pump).await {
+                Ok(row) => fresh.extend(row),
+                Err(error) => {
+                    self.changes.touch_all();
+                    return Err(error);
+                }
+            }
+        }
+        let mut next = (*old).clone();
+        if fresh.iter().all(|row| next.put(row, now)) { Ok(self.keep(next)) } else { self.make(now).await }
     }
 }
 
@@ -78,18 +169,40 @@ impl Snapshot {
     async fn make(store: &Store, now: Time) -> Result<Self, StoreError> {
         let started = Instant::now();
         let coming = views::coming(&store.rollouts().await?);
-        let mut rows: Vec<PumpRow> =
-            store.all_pumps().await?.iter().map(|row| views::pump_row(row, &coming, now)).collect();
+        let mut rows: Vec<Arc<PumpRow>> =
+            store.all_pumps().await?.iter().map(|row| Arc::new(views::pump_row(row, &coming, now))).collect();
         rows.sort_by(|a, b| a.asset_tag.cmp(&b.asset_tag));
-        let haystacks = rows
-            .iter()
-            .map(|row| {
-                let place = row.last_place.as_deref().unwrap_or_default();
-                format!("{} {} {} {} {place} {}", row.asset_tag, row.serial, row.model, row.care_area, row.id)
-                    .to_lowercase()
-            })
-            .collect();
-        Ok(Self { taken: now, rows, made: Instant::now(), cost: started.elapsed(), haystacks })
+        let haystacks = rows.iter().map(|row| haystack(row)).collect();
+        let places = rows.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
+        Ok(Self {
+            taken: now,
+            rows,
+            made: started,
+            cost: started.elapsed(),
+            coming,
+            haystacks: Arc::new(haystacks),
+            places: Arc::new(places),
+        })
+    }
+
+    /// Puts a pump in its place; false when it has none, or would be found by other words.
+    fn put(&mut self, row: &store::PumpRow, now: Time) -> bool {
+        let Some(&place) = self.places.get(&row.id) else { return false };
+        let row = views::pump_row(row, &self.coming, now);
+        if self.rows[place].asset_tag != row.asset_tag {
+            return false;
+        }
+        let hay = haystack(&row);
+        if self.haystacks[place] != hay {
+            Arc::make_mut(&mut self.haystacks)[place] = hay;
+        }
+        self.rows[place] = Arc::new(row);
+        true
+    }
+
+    /// Every pump, in the order of the tags.
+    pub(super) fn all(&self) -> impl Iterator<Item = &PumpRow> + Clone {
+        self.rows.iter().map(|row| &**row)
     }
 
     /// Every pump that fits, in order.
@@ -97,9 +210,8 @@ impl Snapshot {
         let words: Vec<String> =
             query.search.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
         let mut found: Vec<&PumpRow> = self
-            .rows
-            .iter()
-            .zip(&self.haystacks)
+            .all()
+            .zip(self.haystacks.iter())
             .filter(|(row, hay)| fits(row, query) && words.iter().all(|word| hay.contains(word.as_str())))
             .map(|(row, _)| row)
             .collect();
@@ -122,6 +234,12 @@ impl Snapshot {
         let pumps = found.iter().skip((page as usize - 1) * size as usize).take(size as usize);
         PumpPage { total: found.len() as u64, page, size, pumps: pumps.map(|row| (*row).clone()).collect() }
     }
+}
+
+/// What is searched of a pump.
+fn haystack(row: &PumpRow) -> String {
+    let place = row.last_place.as_deref().unwrap_or_default();
+    format!("{} {} {} {} {place} {}", row.asset_tag, row.serial, row.model, row.care_area, row.id).to_lowercase()
 }
 
 fn fits(row: &PumpRow, query: &PumpQuery) -> bool {

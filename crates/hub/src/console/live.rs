@@ -1,7 +1,8 @@
 //! Server-sent events: a page hears that something changed and asks for itself again.
 //!
-//! No data travels here (only a `1`, because browsers ignore events without any), so nothing can leak past the page's own authorisation. The stream ends within seconds of the
-//! session (a service must not outlive its disabling, attack class A20).
+//! No data travels here (only a `1`, because browsers ignore events without any), so nothing can leak past the page's own
+//! authorisation. The stream ends within seconds of the session (a service must not outlive its disabling, attack class
+//! A20). A change is told at once; the next one waits, so that a busy hospital does not keep every screen drawing.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::app::Console;
 use super::guard::{Caller, Via};
 
 /// Changes are told at most this often: a screen is read by people.
-const AT_MOST: Duration = Duration::from_millis(700);
+const AT_MOST: Duration = Duration::from_millis(500);
 
 /// Without a change, pages ask anyway after this long: ages grow and silence becomes unknown by itself.
 const AT_LEAST: Duration = Duration::from_secs(15);
@@ -29,7 +30,7 @@ struct Listener {
     console: Arc<Console>,
     caller: Caller,
     changes: watch::Receiver<u64>,
-    quiet: Duration,
+    greeted: bool,
     over: bool,
 }
 
@@ -39,7 +40,7 @@ pub(super) async fn live(
     Extension(caller): Extension<Caller>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = console.watch();
-    let listener = Listener { console, caller, changes, quiet: Duration::ZERO, over: false };
+    let listener = Listener { console, caller, changes, greeted: false, over: false };
     Sse::new(stream::unfold(listener, next))
 }
 
@@ -47,22 +48,34 @@ async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, List
     if listener.over {
         return None;
     }
+    if !listener.greeted {
+        // At once, so that a page that was cut off asks for what it missed.
+        listener.greeted = true;
+        return Some((Ok(event("changed")), listener));
+    }
+    let mut quiet = Duration::ZERO;
+    tokio::time::sleep(AT_MOST).await;
     loop {
-        tokio::time::sleep(AT_MOST).await;
-        match tokio::time::timeout(CHECK, listener.changes.changed()).await {
-            Ok(Ok(())) => listener.quiet = AT_LEAST,
-            Ok(Err(_)) => listener.over = true,
-            Err(_) => listener.quiet += CHECK + AT_MOST,
+        let changed = match tokio::time::timeout(CHECK, listener.changes.changed()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(_)) => return None,
+            Err(_) => {
+                quiet += CHECK;
+                quiet >= AT_LEAST
+            }
+        };
+        if !still_signed_in(&listener).await {
+            listener.over = true;
+            return Some((Ok(event("ended")), listener));
         }
-        listener.over |= !still_signed_in(&listener).await;
-        if listener.over {
-            return Some((Ok(Event::default().event("ended").data("1")), listener));
-        }
-        if listener.quiet >= AT_LEAST {
-            listener.quiet = Duration::ZERO;
-            return Some((Ok(Event::default().event("changed").data("1")), listener));
+        if changed {
+            return Some((Ok(event("changed")), listener));
         }
     }
+}
+
+fn event(name: &str) -> Event {
+    Event::default().event(name).data("1")
 }
 
 async fn still_signed_in(listener: &Listener) -> bool {

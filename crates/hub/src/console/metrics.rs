@@ -20,20 +20,20 @@ type Labels = Vec<(String, String)>;
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(console): State<Arc<Console>>) -> Result<Response, Fault> {
-    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let snapshot = console.fleet.snapshot(console.now()).await?;
     let (by_attention, by_lifecycle) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
     let online = Gauge::<i64>::default();
     let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    for count in fleet::by_attention(snapshot.rows.iter()) {
+    for count in fleet::by_attention(snapshot.all()) {
         let labels = vec![("attention".to_owned(), count.attention.to_string())];
         by_attention.get_or_create(&labels).set(whole(count.pumps));
     }
     for lifecycle in Lifecycle::ALL {
-        let count = snapshot.rows.iter().filter(|row| row.lifecycle == lifecycle).count() as u64;
+        let count = snapshot.all().filter(|row| row.lifecycle == lifecycle).count() as u64;
         let labels = vec![("lifecycle".to_owned(), lifecycle_label(lifecycle).replace(' ', "-"))];
         by_lifecycle.get_or_create(&labels).set(whole(count));
     }
-    online.set(whole(fleet::online(snapshot.rows.iter())));
+    online.set(whole(fleet::online(snapshot.all())));
     let mut registry = Registry::with_prefix("wardline");
     registry.register("pumps_by_attention", "Pumps by how much they call for a person", by_attention);
     registry.register("pumps_by_lifecycle", "Pumps by their place in life", by_lifecycle);

@@ -11,9 +11,9 @@
 //! | `guard` | who may pass: sessions, tokens, roles, proof against forged forms, security headers |
 //! | `fault` | a refusal for people and for programs |
 //! | `fleet` | the fleet as derived just now, shared by all who look |
-//! | `views` | database rows to what people see |
+//! | `views`, `words` | database rows to what people see, fixed words to sentences |
 //! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
-//! | `pictures` | SVG drawn on the server |
+//! | `pictures`, `time_line` | SVG drawn on the server |
 //! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
 
 mod app;
@@ -35,7 +35,9 @@ mod rollouts;
 mod routes;
 mod settings;
 mod sign_in;
+mod time_line;
 mod views;
+mod words;
 
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use wardline_api::types::{AreaCount, Attention, Overview, PumpRow, RolloutRow, Todo};
 use wardline_model::{ChannelState, Lifecycle, Owner, Span, Time};
-use wardline_store::PageRequest;
+use wardline_store::{PageRequest, Sighting};
 
 use super::app::Console;
 use super::fault::Fault;
@@ -24,7 +24,7 @@ pub(super) async fn api(State(console): State<Arc<Console>>) -> Result<Json<Over
 
 async fn overview(console: &Console) -> Result<(Overview, Arc<Snapshot>), Fault> {
     let now = console.now();
-    let snapshot = console.fleet.snapshot(&console.store, now).await?;
+    let snapshot = console.fleet.snapshot(now).await?;
     let rollouts = rollouts::rows(console).await?;
     let strangers = strangers(console, now).await?;
     Ok((compute(&snapshot, rollouts, strangers, snapshot.taken), snapshot))
@@ -35,11 +35,13 @@ async fn overview(console: &Console) -> Result<(Overview, Arc<Snapshot>), Fault>
 async fn strangers(console: &Console, now: Time) -> Result<u64, Fault> {
     let page = console.store.sightings(PageRequest { page: 0, page_size: 500 }).await?;
     let day = now - Span::from_days(1);
-    Ok(page.rows.iter().filter(|sighting| sighting.last >= day).map(|sighting| sighting.count).sum())
+    // Who did not trust this hub was not refused by it: browsers that were not told of the authority do that.
+    let strange = |sighting: &&Sighting| sighting.last >= day && sighting.reason != "peer-refused-us";
+    Ok(page.rows.iter().filter(strange).map(|sighting| sighting.count).sum())
 }
 
 pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers: u64, now: Time) -> Overview {
-    let fleet: Vec<&PumpRow> = snapshot.rows.iter().filter(|row| fleet::counts(row)).collect();
+    let fleet: Vec<&PumpRow> = snapshot.all().filter(|row| fleet::counts(row)).collect();
     let by_attention = fleet::by_attention(fleet.iter().copied());
     let of = |attention| by_attention.iter().find(|count| count.attention == attention).map_or(0, |count| count.pumps);
     let total = fleet.len() as u64;
@@ -192,7 +194,7 @@ fn todo(fleet: &[&PumpRow], rollouts: &[RolloutRow], strangers: u64) -> Vec<Todo
             what,
             pumps: 0,
             owner: Owner::Security,
-            href: "/audit?action=link".into(),
+            href: "/enrolment#refused".into(),
             attention: Attention::Waiting,
         });
     }
@@ -232,7 +234,7 @@ pub(super) async fn show_page(
         .iter()
         .map(|count| {
             let of_area: Vec<&PumpRow> =
-                snapshot.rows.iter().filter(|row| fleet::counts(row) && row.care_area.as_str() == count.name).collect();
+                snapshot.all().filter(|row| fleet::counts(row) && row.care_area.as_str() == count.name).collect();
             Area {
                 href: format!("/pumps?area={}", percent_encode(&count.name)),
                 picture: if small {

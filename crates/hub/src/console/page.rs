@@ -63,6 +63,11 @@ impl Frame {
         self
     }
 
+    /// The hub's version.
+    pub(super) const fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
     pub(super) fn csrf(&self) -> &str {
         self.who.as_ref().map_or("", |who| &who.csrf)
     }
@@ -113,21 +118,60 @@ pub(super) fn age(ms: &Option<u64>) -> String {
     ms.map_or_else(String::new, |ms| short(Span::from_ms(ms)))
 }
 
-/// A moment in the hub's own time zone.
-pub(super) fn moment(time: &Time) -> String {
-    stamp(time, "%Y-%m-%d %H:%M")
+/// A moment as people say it, in the hub's own time zone: `today 11:57`, `yesterday 23:10`, `22 Nov 11:57`.
+pub(super) fn moment(time: &Time, now: &Time) -> String {
+    said(*time, *now, "%H:%M")
 }
 
-/// A moment in the hub's own time zone, to the second.
+/// How long ago a moment was.
+pub(super) fn gone(time: &Time, now: &Time) -> String {
+    format!("{} ago", short(now.since(*time)))
+}
+
+/// A moment to the second, for lists in which much happens within a minute. Today goes without saying.
+pub(super) fn stamp(time: &Time, now: &Time) -> String {
+    let said = said(*time, *now, "%H:%M:%S");
+    said.strip_prefix("today ").map_or_else(|| said.clone(), Into::into)
+}
+
+/// A moment in full, for whoever points at it.
 pub(super) fn exact(time: &Time) -> String {
-    stamp(time, "%Y-%m-%d %H:%M:%S")
+    zoned(*time).map_or_else(|| "?".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
-fn stamp(time: &Time, format: &str) -> String {
-    i64::try_from(time.as_unix_ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).map_or_else(
-        || "?".into(),
-        |stamp| stamp.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime(format).to_string(),
-    )
+/// Only the time of day.
+pub(super) fn clock(time: Time) -> String {
+    zoned(time).map_or_else(|| "?".into(), |at| at.strftime("%H:%M").to_string())
+}
+
+fn zoned(time: Time) -> Option<jiff::ZonedDateTime> {
+    let ms = i64::try_from(time.as_unix_ms()).ok()?;
+    Some(jiff::Timestamp::from_millisecond(ms).ok()?.to_zoned_datetime(jiff::tz::TimeZone::system()))
+}
+
+fn said(time: Time, now: Time, clock: &str) -> String {
+    let (Some(at), Some(now)) = (zoned(time), zoned(now)) else { return "?".into() };
+    let (day, today) = (at.date(), now.date());
+    let day = if day == today {
+        "today".into()
+    } else if today.yesterday().is_ok_and(|yesterday| day == yesterday) {
+        "yesterday".into()
+    } else if today.tomorrow().is_ok_and(|tomorrow| day == tomorrow) {
+        "tomorrow".into()
+    } else if at.year() == now.year() {
+        at.strftime("%-d %b").to_string()
+    } else {
+        at.strftime("%-d %b %Y").to_string()
+    };
+    format!("{day} {}", at.strftime(clock))
+}
+
+/// How much later something arrived than it happened. Clocks differ by seconds, so that counts as at once.
+pub(super) fn delay(at: &Time, received: &Time) -> String {
+    match received.since(*at) {
+        late if late < Span::from_s(3) => "at once".into(),
+        late => format!("{} later", short(late)),
+    }
 }
 
 /// A moment as machines read it.
@@ -166,9 +210,17 @@ pub(super) fn thousands(count: &u64) -> String {
     out
 }
 
-/// Who acted, without the prefix that programs need.
-pub(super) fn person(actor: &str) -> &str {
-    actor.strip_prefix("person:").unwrap_or(actor)
+/// Who acted, as people say it: `anna`, `token demo-1`, `the hub's planner`.
+pub(super) fn person(actor: &str) -> String {
+    match actor.split_once(':') {
+        Some(("person", name)) => name.into(),
+        Some(("operator", "command line")) => "the command line".into(),
+        Some(("operator", who)) => format!("{who} at the command line"),
+        Some(("hub", part)) => format!("the hub's {part}"),
+        Some(("stranger", address)) => format!("stranger at {address}"),
+        Some((kind, name)) => format!("{kind} {name}"),
+        None => actor.into(),
+    }
 }
 
 /// A version, or a dash.
@@ -181,6 +233,15 @@ pub(super) fn version(version: &Option<wardline_model::Version>) -> String {
 struct FaultPage<'a> {
     frame: Frame,
     fault: &'a Fault,
+}
+
+impl FaultPage<'_> {
+    /// What was wrong, as a sentence.
+    fn sentence(&self) -> String {
+        let mut letters = self.fault.message.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}.", letters.as_str())
+    }
 }
 
 /// A refusal as a page.

@@ -1,23 +1,22 @@
-//! Pictures drawn on the server as SVG: the fleet by care area, adoption over time, a pump's time line.
+//! Pictures drawn on the server as SVG: the fleet by care area, shares, meters, adoption over time.
 //!
 //! They use classes and presentation attributes only (the policy forbids inline styles), escape every text, and each has
 //! a title that says in words what it shows.
 
 use std::fmt::Write as _;
 
-use wardline_api::types::{Attention, AttentionCount, PumpDetail, PumpRow};
+use wardline_api::types::{AttentionCount, PumpRow};
 use wardline_fleet::adoption::Curve;
-use wardline_model::{ChannelState, EventBody, Kind, Span, Time};
-use wardline_store::EventRow;
+use wardline_model::{Span, Time};
 
-use super::page::{moment, short};
-use super::views::{attention_label, channel_label, urgency};
+use super::page::short;
+use super::views::{attention_label, urgency};
 
 /// Above this many pumps, a care area is a bar of shares instead of one mark per pump.
 pub(super) const MOST_CELLS: u64 = 1_500;
 
 /// Escapes text for SVG.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -93,8 +92,8 @@ pub(super) fn meter(done: &u64, all: &u64) -> String {
 
 /// Adoption over time: settled pumps as an area, staged ones as a dashed line above, targets as marks.
 pub(super) fn adoption(curve: &Curve, now: Time) -> String {
-    const LEFT: u64 = 48;
-    const WIDTH: u64 = 640;
+    const LEFT: u64 = 64;
+    const WIDTH: u64 = 632;
     const TOP: u64 = 12;
     const HEIGHT: u64 = 200;
     let wanted = curve.points.iter().map(|point| point.wanted).max().unwrap_or(0).max(1);
@@ -104,8 +103,15 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
     let level = |percent: u8| TOP + HEIGHT - u64::from(percent) * HEIGHT / 100;
     let y = |count: u64| TOP + HEIGHT - count.min(wanted) * HEIGHT / wanted;
     let mut out = format!(
-        "<svg class=\"picture\" viewBox=\"0 0 712 244\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
-        text(&format!("Adoption: {} percent of {wanted} pumps after {}", curve.percent, short(spent)))
+        "<svg class=\"picture\" viewBox=\"0 0 712 262\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
+        text(&format!("Adoption: {} percent of {wanted} pumps run it after {}", curve.percent, short(spent)))
+    );
+    let _ = write!(
+        out,
+        "<text x=\"{}\" y=\"256\" text-anchor=\"middle\">time since the start</text>\
+         <text transform=\"translate(11 {}) rotate(-90)\" text-anchor=\"middle\">share of {wanted} pumps</text>",
+        LEFT + WIDTH / 2,
+        TOP + HEIGHT / 2
     );
     for percent in [0, 25, 50, 75, 100] {
         let line = TOP + HEIGHT - percent * HEIGHT / 100;
@@ -124,7 +130,7 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
             out,
             "<text x=\"{}\" y=\"232\" text-anchor=\"{anchor}\">{}</text>",
             LEFT + WIDTH * quarter / 4,
-            if quarter == 0 { "start".into() } else { format!("+{at}") }
+            if quarter == 0 { "start".into() } else { at.to_string() }
         );
     }
     if let (Some(first), Some(last)) = (curve.points.first(), curve.points.last()) {
@@ -167,6 +173,17 @@ pub(super) fn adoption(curve: &Curve, now: Time) -> String {
     out
 }
 
+/// The targets that lie beyond the right edge of the curve, in words.
+pub(super) fn beyond(curve: &Curve, now: Time) -> Option<String> {
+    let edge = horizon(now.since(curve.started));
+    let count = curve.milestones.iter().filter(|milestone| milestone.target.within > edge).count();
+    match count {
+        0 => None,
+        1 => Some("one lies beyond the right edge".into()),
+        n => Some(format!("{n} lie beyond the right edge")),
+    }
+}
+
 /// The right edge of the curve: at least the first target, then whatever holds the time that has passed.
 fn horizon(spent: Span) -> Span {
     [
@@ -181,174 +198,4 @@ fn horizon(spent: Span) -> Span {
     .into_iter()
     .find(|span| spent.as_ms() <= span.as_ms() * 9 / 10)
     .unwrap_or(spent)
-}
-
-/// A pump's last day: therapy over link over slots.
-pub(super) fn time_line(view: &PumpDetail, events: &[EventRow], now: Time) -> String {
-    const LEFT: u64 = 120;
-    const WIDTH: u64 = 776;
-    const LANE: u64 = 28;
-    let oldest = events.last().map_or(now, |event| event.event.at.min(now));
-    let span =
-        [Span::from_min(15), Span::from_h(1), Span::from_h(2), Span::from_h(5), Span::from_h(8), Span::from_h(12)]
-            .into_iter()
-            .find(|span| now.since(oldest) <= *span)
-            .unwrap_or(Span::from_h(24));
-    let start = now - span;
-    let x = |at: Time| LEFT + at.since(start).as_ms().min(span.as_ms()) * WIDTH / span.as_ms().max(1);
-    let lanes = lanes(view, events, start, now);
-    let height = lanes.len() as u64 * LANE + 28;
-    let mut out = format!(
-        "<svg class=\"picture\" viewBox=\"0 0 904 {height}\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
-        text(&format!(
-            "Time line of the last {span}: therapy, link and slots; the same as words in the list of events"
-        ))
-    );
-    for (i, lane) in lanes.iter().enumerate() {
-        let top = i as u64 * LANE + 4;
-        let _ = write!(
-            out,
-            "<text class=\"strong\" x=\"0\" y=\"{}\">{}</text><rect class=\"lane\" x=\"{LEFT}\" y=\"{top}\" width=\"{WIDTH}\" height=\"20\"/>",
-            top + 14,
-            lane.name
-        );
-        for part in &lane.parts {
-            let (from, to) = (x(part.from.max(start)), x(part.to));
-            let _ = write!(
-                out,
-                "<rect class=\"fill-{}{}\" x=\"{from}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>",
-                part.class,
-                if part.solid { "" } else { " faint" },
-                if part.solid { top } else { top + 6 },
-                to.saturating_sub(from).max(2),
-                if part.solid { 20 } else { 8 },
-                text(&part.title)
-            );
-        }
-        for (at, title) in lane.marks.iter().filter(|(at, _)| *at >= start) {
-            let _ = write!(
-                out,
-                "<path class=\"tick\" d=\"M{0} {1}v24\"><title>{2}</title></path>",
-                x(*at),
-                top.saturating_sub(2),
-                text(title)
-            );
-        }
-    }
-    for quarter in 0..=4u64 {
-        let at = start + Span::from_ms(span.as_ms() * quarter / 4);
-        let anchor = ["start", "middle", "middle", "middle", "end"][quarter as usize];
-        let stamp = moment(&at);
-        let _ = write!(
-            out,
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
-            LEFT + WIDTH * quarter / 4,
-            height - 8,
-            if quarter == 4 { "now" } else { stamp.split(' ').nth(1).unwrap_or(&stamp) }
-        );
-    }
-    out.push_str("</svg>");
-    out
-}
-
-struct Lane {
-    name: &'static str,
-    parts: Vec<Part>,
-    marks: Vec<(Time, String)>,
-}
-
-struct Part {
-    from: Time,
-    to: Time,
-    class: Attention,
-    solid: bool,
-    title: String,
-}
-
-fn lanes(view: &PumpDetail, events: &[EventRow], start: Time, now: Time) -> Vec<Lane> {
-    let mut lanes = vec![therapy_lane(events, now), link_lane(view, events, start, now)];
-    for kind in Kind::ALL {
-        let marks: Vec<(Time, String)> = events
-            .iter()
-            .filter_map(|row| match &row.event.body {
-                EventBody::Switched { release } if release.kind == kind => Some((
-                    row.event.at,
-                    format!("switched to version {} at {}", release.version, moment(&row.event.at)),
-                )),
-                EventBody::Attempt { kind: of, release, outcome } if *of == kind => Some((
-                    row.event.at,
-                    format!("version {}: {}", release.version, wardline_fleet::explain::outcome(*outcome)),
-                )),
-                _ => None,
-            })
-            .collect();
-        let slot = view.slots.iter().find(|slot| slot.kind == kind);
-        if let Some(slot) = slot.filter(|slot| slot.active.is_some() || slot.goal.is_some() || !marks.is_empty()) {
-            let since = marks.first().map_or(start, |(at, _)| *at);
-            let active = super::page::version(&slot.active);
-            let part = Part {
-                from: since,
-                to: now,
-                class: slot.attention,
-                solid: false,
-                title: format!("version {active}: {}", slot.why),
-            };
-            let before = (since > start).then(|| Part {
-                from: start,
-                to: since,
-                class: Attention::Off,
-                solid: false,
-                title: "before".into(),
-            });
-            lanes.push(Lane { name: kind.label(), parts: before.into_iter().chain([part]).collect(), marks });
-        }
-    }
-    lanes
-}
-
-/// What therapy did. Infusing is drawn solid; it is a fact, not a fault, so it has the calm hue.
-fn therapy_lane(events: &[EventRow], now: Time) -> Lane {
-    let mut parts = Vec::new();
-    let mut until = now;
-    for row in events {
-        if let EventBody::TherapyChanged { state, channel, .. } = &row.event.body {
-            let from = row.event.at.min(until);
-            let class = match state {
-                ChannelState::Alarming => Attention::NeedsPerson,
-                ChannelState::Idle => Attention::Off,
-                _ => Attention::Waiting,
-            };
-            let title = format!("channel {channel} {} since {}", channel_label(*state), moment(&from));
-            parts.push(Part { from, to: until, class, solid: *state != ChannelState::Idle, title });
-            until = from;
-        }
-    }
-    Lane { name: "Therapy", parts, marks: Vec::new() }
-}
-
-/// When the link was there, as far as it can be known: it is there since `since`; an event that arrived late was kept on
-/// the pump while there was none. The rest of the lane stays empty, because nobody knows.
-fn link_lane(view: &PumpDetail, events: &[EventRow], start: Time, now: Time) -> Lane {
-    const LATE: Span = Span::from_min(1);
-    let mut parts = Vec::new();
-    if let Some(since) = view.connection.as_ref().and_then(|connection| connection.since) {
-        let title = format!("linked since {}", moment(&since));
-        parts.push(Part { from: since.max(start), to: now, class: Attention::Good, solid: true, title });
-    } else if let Some(seen) = view.row.last_seen {
-        let title = format!("no link since {}", moment(&seen));
-        parts.push(Part { from: seen.max(start), to: now, class: Attention::Unknown, solid: false, title });
-    }
-    for row in events {
-        if row.received.since(row.event.at) > LATE && row.received > start {
-            let title = format!("no link: an event of {} arrived at {}", moment(&row.event.at), moment(&row.received));
-            parts.push(Part {
-                from: row.event.at.max(start),
-                to: row.received.min(now),
-                class: Attention::Unknown,
-                solid: false,
-                title,
-            });
-        }
-    }
-    Lane { name: "Link", parts, marks: Vec::new() }
 }

@@ -9,17 +9,17 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use wardline_api::Permission;
-use wardline_api::types::{Decided, PumpDetail, PumpEvents, Reason as ReasonBody};
+use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot};
 use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate, CertificateFate};
 use wardline_model::{HoldSupport, Lifecycle, PumpId, covers};
 use wardline_store::{EventRow, LifecycleChange, PageRequest};
 
 use super::app::Console;
 use super::fault::Fault;
-use super::guard::{Caller, Fields, decision, query};
+use super::guard::{Caller, Fields, decision, percent_encode, query};
 use super::page::{self, Frame, show};
-use super::pictures;
 use super::pumps::therapy;
+use super::time_line;
 use super::views::{self, lifecycle_label};
 
 /// The most events on the page and in one answer.
@@ -231,8 +231,16 @@ struct PumpPage {
     therapy: &'static str,
     therapy_since: Option<wardline_model::Time>,
     hold: &'static str,
+    /// What happens next, where something does.
+    next: Option<String>,
+    area_href: String,
+    busy_slots: Vec<Slot>,
+    /// The slots of which nothing is asked, in words.
+    quiet_slots: String,
     offers: Vec<&'static Offer>,
     picture: String,
+    span: String,
+    legend: Vec<(Attention, &'static str)>,
     may_audit: bool,
 }
 
@@ -263,6 +271,8 @@ pub(super) async fn show_page(
         "re-enrol" => Some("Its certificate is revoked; it may enrol anew."),
         _ => None,
     };
+    let line = time_line::draw(&view, &events, now);
+    let (busy_slots, quiet_slots) = slots(&view);
     let page = PumpPage {
         frame: Frame::new(view.row.asset_tag.to_string(), "pumps", Some(&caller), now).done(done.map(Into::into)),
         therapy: therapy(&view.row.therapy),
@@ -271,16 +281,44 @@ pub(super) async fn show_page(
             wardline_model::Therapy::Unknown => None,
         },
         hold: match view.hold {
-            HoldSupport::Grants => "grants holds",
-            HoldSupport::Cannot => "cannot grant a hold: no remote switch of what touches therapy",
-            HoldSupport::Unknown => "has not said whether it can grant a hold",
+            HoldSupport::Grants => "its therapy controller grants a hold between two infusions",
+            HoldSupport::Cannot => {
+                "its therapy controller cannot grant a hold: what touches therapy is not switched remotely"
+            }
+            HoldSupport::Unknown => "its therapy controller has not said whether it can grant a hold",
         },
+        next: next(&view),
+        area_href: format!("/pumps?area={}", percent_encode(view.row.care_area.as_str())),
+        busy_slots,
+        quiet_slots,
         offers,
-        picture: pictures::time_line(&view, &events, now),
+        picture: line.svg,
+        span: line.span,
+        legend: line.legend,
         may_audit: caller.may(Permission::ReadAudit),
         view,
     };
     show(&page)
+}
+
+/// What happens next, from the slot that the pump's state is about.
+fn next(view: &PumpDetail) -> Option<String> {
+    let about = view.slots.iter().find(|slot| slot.kind == view.row.slot)?;
+    let tells = view.row.lifecycle == Lifecycle::InService && view.row.attention != Attention::Good;
+    tells.then(|| about.next.clone())
+}
+
+/// The slots that hold or want something, and the labels of the others.
+fn slots(view: &PumpDetail) -> (Vec<Slot>, String) {
+    let (quiet, busy): (Vec<Slot>, Vec<Slot>) =
+        view.slots.iter().cloned().partition(|slot| slot.goal.is_none() && slot.active.is_none());
+    let labels: Vec<String> = quiet.iter().map(|slot| slot.kind.label().to_lowercase()).collect();
+    let words = match labels.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    };
+    (busy, words)
 }
 
 impl PumpPage {

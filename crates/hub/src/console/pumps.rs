@@ -56,7 +56,7 @@ pub(super) fn read(fields: &Fields) -> Result<PumpQuery, Fault> {
 /// `GET /api/v1/pumps`.
 pub(super) async fn api(State(console): State<Arc<Console>>, uri: Uri) -> Result<Json<PumpPage>, Fault> {
     let query = read(&query(&uri))?;
-    Ok(Json(console.fleet.snapshot(&console.store, console.now()).await?.page(&query)))
+    Ok(Json(console.fleet.snapshot(console.now()).await?.page(&query)))
 }
 
 /// `POST /api/v1/pumps/quarantine`.
@@ -177,9 +177,9 @@ pub(super) async fn show_page(
     let fields = query(&uri);
     let query = read(&fields)?;
     let now = console.now();
-    let snapshot = console.fleet.snapshot(&console.store, now).await?;
+    let snapshot = console.fleet.snapshot(now).await?;
     let list = snapshot.page(&query);
-    let mut areas: Vec<String> = snapshot.rows.iter().map(|row| row.care_area.to_string()).collect();
+    let mut areas: Vec<String> = snapshot.all().map(|row| row.care_area.to_string()).collect();
     areas.sort_unstable();
     areas.dedup();
     let chosen: Vec<&str> = fields.all("column").collect();
@@ -195,7 +195,7 @@ pub(super) async fn show_page(
     });
     let page = PumpsPage {
         frame: Frame::new("Pumps", "pumps", Some(&caller), now).done(done),
-        answer: answer(&list, &query, snapshot.rows.len() as u64),
+        answer: answer(&list, &query, snapshot.all().count() as u64),
         states: state_chips(&fields, &query, &snapshot),
         others: other_chips(&fields, &query, &snapshot),
         areas,
@@ -220,7 +220,7 @@ pub(super) async fn show_page(
             .cloned()
             .collect(),
         may_quarantine: caller.may(Permission::QuarantinePumps),
-        empty_fleet: snapshot.rows.is_empty(),
+        empty_fleet: snapshot.all().next().is_none(),
         list,
         query,
     };
@@ -315,7 +315,7 @@ pub(super) fn therapy(therapy: &Therapy) -> &'static str {
 /// `GET /pumps.csv`: everything that fits the filters, not only one page.
 pub(super) async fn csv(State(console): State<Arc<Console>>, uri: Uri) -> Result<Response, Fault> {
     let query = read(&query(&uri))?;
-    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let snapshot = console.fleet.snapshot(console.now()).await?;
     let mut csv = Csv::default();
     csv.row([
         "asset_tag",
@@ -393,8 +393,8 @@ pub(super) async fn form_quarantine(
     if ids.is_empty() || ids.len() > MOST_CHOSEN {
         return Err(Fault::bad(format!("choose 1 to {MOST_CHOSEN} pumps on the list first")));
     }
-    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
-    let named = snapshot.rows.iter().filter(|row| ids.contains(&row.id)).cloned();
+    let snapshot = console.fleet.snapshot(console.now()).await?;
+    let named = snapshot.all().filter(|row| ids.contains(&row.id)).cloned();
     let (mut rows, mut refused) = (Vec::new(), Vec::new());
     for row in named {
         let before = lifecycle::Before { lifecycle: row.lifecycle, certificate: lifecycle::Certificate::Current };

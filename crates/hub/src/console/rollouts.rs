@@ -3,6 +3,7 @@
 //! A rollout is an order to the planner; no pump is switched from here. The hub signs no release: it takes in what people
 //! signed elsewhere.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -42,6 +43,14 @@ const fn state(state: store::RolloutState) -> RolloutState {
     }
 }
 
+/// The word of a rollout's state. A rollout that another one replaced was not cancelled by anybody.
+fn state_word(row: &RolloutRow) -> &'static str {
+    match row.state {
+        RolloutState::Cancelled if row.why.starts_with("replaced") => "replaced",
+        state => state.as_str(),
+    }
+}
+
 /// The class and shape of a rollout's state.
 const fn state_class(state: &RolloutState) -> &'static str {
     match state {
@@ -65,10 +74,9 @@ pub(super) async fn rows(console: &Console) -> Result<Vec<RolloutRow>, Fault> {
 async fn row_of(console: &Console, row: &store::RolloutRow) -> Result<RolloutRow, Fault> {
     let samples = console.store.adoption(row.rollout.kind, row.rollout.version).await?;
     let newest = samples.last();
-    let snapshot = console.fleet.snapshot(&console.store, console.now()).await?;
+    let snapshot = console.fleet.snapshot(console.now()).await?;
     let needs_person = snapshot
-        .rows
-        .iter()
+        .all()
         .filter(|pump| {
             pump.slot == row.rollout.kind
                 && pump.owner != Owner::Nobody
@@ -101,7 +109,21 @@ async fn find(console: &Console, id: &str) -> Result<store::RolloutRow, Fault> {
     console.store.rollout(number).await?.ok_or_else(|| Fault::not_found(format!("rollout {number}")))
 }
 
-async fn load(console: &Console, id: &str) -> Result<(RolloutDetail, Curve), Fault> {
+/// One rollout with what is drawn and counted of it.
+struct Loaded {
+    detail: RolloutDetail,
+    curve: Curve,
+    reasons: Vec<Missing>,
+}
+
+/// How many pumps are missing for one reason.
+struct Missing {
+    pumps: u64,
+    why: &'static str,
+    who: String,
+}
+
+async fn load(console: &Console, id: &str) -> Result<Loaded, Fault> {
     let now = console.now();
     let row = find(console, id).await?;
     let samples = console.store.adoption(row.rollout.kind, row.rollout.version).await?;
@@ -112,9 +134,9 @@ async fn load(console: &Console, id: &str) -> Result<(RolloutDetail, Curve), Fau
         .collect();
     let curve = adoption::curve(row.started, points, now);
     let rules = views::rules(&row);
-    let (stragglers, missing) = match &rules {
+    let (stragglers, reasons) = match &rules {
         Some(rules) => stragglers(console, rules.release).await?,
-        None => (Vec::new(), 0),
+        None => (Vec::new(), Vec::new()),
     };
     let detail = RolloutDetail {
         row: row_of(console, &row).await?,
@@ -126,9 +148,9 @@ async fn load(console: &Console, id: &str) -> Result<(RolloutDetail, Curve), Fau
             .map(|p| CurvePoint { at: p.at, adopted: p.settled, staged: p.staged, wanted: p.wanted })
             .collect(),
         stragglers,
-        missing,
+        missing: reasons.iter().map(|reason| reason.pumps).sum(),
     };
-    Ok((detail, curve))
+    Ok(Loaded { detail, curve, reasons })
 }
 
 fn ring(ring: &wardline_fleet::plan::Ring) -> Ring {
@@ -141,7 +163,7 @@ fn ring(ring: &wardline_fleet::plan::Ring) -> Ring {
     Ring { name: ring.name.clone(), members, opens_next_at: ring.settled_percent.into() }
 }
 
-async fn stragglers(console: &Console, release: ReleaseRef) -> Result<(Vec<Straggler>, u64), Fault> {
+async fn stragglers(console: &Console, release: ReleaseRef) -> Result<(Vec<Straggler>, Vec<Missing>), Fault> {
     let now = console.now();
     let pumps = console.store.all_pumps().await?;
     let coming = views::coming(&console.store.rollouts().await?);
@@ -159,7 +181,23 @@ async fn stragglers(console: &Console, release: ReleaseRef) -> Result<(Vec<Strag
         })
         .collect();
     let behind = adoption::stragglers(&candidates, release, now);
-    let missing = behind.len() as u64;
+    let mut counts = BTreeMap::<(Owner, &'static str), u64>::new();
+    for straggler in &behind {
+        let why = straggler.slot.wait.map_or("it is working on it", |wait| wait.sentence());
+        *counts.entry((straggler.slot.owner, why)).or_default() += 1;
+    }
+    let mut missing: Vec<Missing> = counts
+        .into_iter()
+        .map(|((owner, why), pumps)| {
+            let who = if owner == Owner::Nobody {
+                "nobody needs to do anything".into()
+            } else {
+                format!("waits for {}", owner.label())
+            };
+            Missing { pumps, why, who }
+        })
+        .collect();
+    missing.sort_by_key(|reason| std::cmp::Reverse(reason.pumps));
     let list = behind
         .into_iter()
         .take(STRAGGLERS)
@@ -186,7 +224,7 @@ pub(super) async fn api_one(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<RolloutDetail>, Fault> {
-    Ok(Json(load(&console, &id).await?.0))
+    Ok(Json(load(&console, &id).await?.detail))
 }
 
 /// `POST /api/v1/rollouts`.
@@ -236,7 +274,6 @@ async fn create(console: &Console, caller: &Caller, order: &NewRollout) -> Resul
     let rules = serde_json::to_string(&rules).map_err(|error| Fault::bad(error.to_string()))?;
     let new = store::NewRollout { kind: order.kind, version: order.version, rules };
     let row = console.store.start_rollout(&new, &decision(console, caller, reason.as_str())).await?;
-    console.fleet.forget();
     console.changed();
     Ok(row)
 }
@@ -251,7 +288,6 @@ async fn decide(
     let reason = reason(why)?;
     let row = find(console, id).await?;
     let row = console.store.decide_rollout(row.id, to, &decision(console, caller, reason.as_str())).await?;
-    console.fleet.forget();
     console.changed();
     Ok(row)
 }
@@ -369,7 +405,8 @@ struct RolloutPage {
     percent: u64,
     milestones: Vec<(String, &'static str, String)>,
     picture: String,
-    by_reason: Vec<(String, u64)>,
+    by_reason: Vec<Missing>,
+    beyond: Option<String>,
     may_run: bool,
     open: bool,
 }
@@ -382,15 +419,8 @@ pub(super) async fn show_one(
     uri: Uri,
 ) -> Result<Response, Fault> {
     let now = console.now();
-    let (view, curve) = load(&console, &id).await?;
+    let Loaded { detail: view, curve, reasons: by_reason } = load(&console, &id).await?;
     let milestones = curve.milestones.iter().map(|milestone| milestone_words(milestone, &curve, now)).collect();
-    let mut reasons = std::collections::BTreeMap::<String, u64>::new();
-    for straggler in &view.stragglers {
-        let why = straggler.wait.map_or("working on it", |wait| wait.sentence());
-        *reasons.entry(format!("{why} (owner: {})", straggler.owner.label())).or_default() += 1;
-    }
-    let mut by_reason: Vec<(String, u64)> = reasons.into_iter().collect();
-    by_reason.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let title = format!("{} {}", view.row.kind.label(), view.row.version);
     let done = (query(&uri).get("done") == "started")
         .then(|| "Started. The planner gives pumps their turn; each picks its own moment.".into());
@@ -400,6 +430,7 @@ pub(super) async fn show_one(
         picture: pictures::adoption(&curve, now),
         milestones,
         by_reason,
+        beyond: pictures::beyond(&curve, now),
         may_run: caller.may(Permission::RunRollouts),
         open: matches!(view.row.state, RolloutState::Running | RolloutState::Paused),
         view,

@@ -17,7 +17,7 @@ use wardline_store::{NewUser, User};
 
 use super::app::Console;
 use super::fault::Fault;
-use super::guard::{Caller, Fields, decision, query};
+use super::guard::{Caller, Fields, decision, percent_encode, query};
 use super::page::{self, Frame, show};
 use super::pump::json;
 
@@ -245,7 +245,10 @@ pub(super) async fn form_password(
         .set_password(&caller.name, raw("password"), &decision(&console, &caller, "own password set"))
         .await
     {
-        Ok(()) => Ok(Redirect::to("/sign-in").into_response()),
+        Ok(()) => {
+            let to = format!("/sign-in?done=password&name={}", percent_encode(&caller.name));
+            Ok(Redirect::to(&to).into_response())
+        }
         Err(wardline_store::StoreError::Refused { why, .. }) => page(&console, &caller, "", None, Some(why)).await,
         Err(error) => Err(error.into()),
     }

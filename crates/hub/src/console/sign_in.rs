@@ -37,9 +37,11 @@ struct SignInOncePage {
 
 /// `GET /sign-in`.
 pub(super) async fn show_page(State(console): State<Arc<Console>>, uri: Uri) -> Result<Response, Fault> {
-    let next = own_page(query(&uri).get("next")).to_owned();
-    let frame = Frame::new("Sign in", "", None, console.now());
-    show(&SignInPage { frame, fault: None, next, name: String::new() })
+    let fields = query(&uri);
+    let next = own_page(fields.get("next")).to_owned();
+    let done = (fields.get("done") == "password").then(|| "Your password is set. Sign in with it now.".into());
+    let frame = Frame::new("Sign in", "", None, console.now()).done(done);
+    show(&SignInPage { frame, fault: None, next, name: fields.get("name").chars().take(64).collect() })
 }
 
 /// `POST /sign-in`.
@@ -116,8 +118,8 @@ pub(super) async fn form_once(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let address = peer.map_or_else(|| "unknown address".into(), |peer| peer.0.0.to_string());
-    let fault = "This link was used already, or it is over. Ask an administrator for a new one; on the hub's own \
-                 machine, `wardline link` makes one.";
+    let fault = "This link was used already, or it is over. Ask an administrator for a new one; they make it \
+                 under Settings, or with `wardline account link NAME`.";
     if !console.may_try(&format!("address {address}")) {
         return again(
             &console,

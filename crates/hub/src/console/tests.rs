@@ -62,6 +62,7 @@ impl Hub {
             moved: Box::new(|_| 0),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
             audit_key: SigningKey::from_bytes(&[7; 32]),
+            changes: Arc::default(),
             now,
         };
         let console = Console::new(store.clone(), wiring, Settings::default());

@@ -100,10 +100,10 @@ pub(super) const fn urgency(attention: Attention) -> u8 {
 /// The word beside the shape.
 pub(super) const fn attention_label(attention: Attention) -> &'static str {
     match attention {
-        Attention::Good => "good",
+        Attention::Good => "in order",
         Attention::Waiting => "under way",
         Attention::NeedsPerson => "needs a person",
-        Attention::Danger => "down",
+        Attention::Danger => "taken down",
         Attention::Unknown => "unknown",
         Attention::Off => "not in use",
     }
@@ -220,6 +220,11 @@ pub(super) fn brief(slot: &SlotPhase) -> String {
         Some((head, rest)) if head.starts_with("runs ") => rest.replace(", waiting: ", ": "),
         _ => story.replace(", waiting: ", ": "),
     }
+}
+
+/// A story without the promise at its end, for where what happens next stands beside it.
+pub(super) fn terse(why: &str) -> &str {
+    why.strip_suffix("; it will switch by itself afterwards").unwrap_or(why)
 }
 
 fn expiring(row: &store::PumpRow, now: Time) -> Option<Span> {

@@ -57,6 +57,8 @@ pub struct Gate {
     pub entry: Box<dyn Fn(PumpId) -> Option<RegistryEntry> + Send + Sync>,
     /// Puts a changed entry into the registry.
     pub update: Box<dyn Fn(RegistryEntry) + Send + Sync>,
+    /// Tells whoever looks that something about a pump changed in the store.
+    pub touched: Box<dyn Fn(PumpId) + Send + Sync>,
 }
 
 impl Gate {

@@ -175,6 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             let used = self.links.store.certificate_used(pump, &self.link.peer().fingerprint, now());
             let entry = Box::pin(used).await?;
             (self.links.gate.update)(entry);
+            (self.links.gate.touched)(pump);
         }
         let known = Box::pin(self.links.known_of(pump, self.journal)).await?;
         self.push(hub_frame::Body::Welcome(link::Welcome {
@@ -280,8 +281,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             return Err(closed(CloseReason::WrongPump, format!("a report of pump {}", report.pump)));
         }
         self.link.note_clock(report.at, now);
+        let pump = report.pump;
         let save = self.links.store.save_report(NewReport { report, received: now });
-        Ok(self.unless_closed(save).await??)
+        self.unless_closed(save).await??;
+        (self.links.gate.touched)(pump);
+        Ok(())
     }
 
     /// Waits for the store, unless the link is to be cut: that does not wait for anything. What the store was asked to

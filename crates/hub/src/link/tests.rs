@@ -81,6 +81,7 @@ impl Ward {
         let gate = Gate {
             entry: Box::new(move |pump| read.lock().expect("not poisoned").get(&pump).cloned()),
             update: Box::new(move |entry| drop(write.lock().expect("not poisoned").insert(entry.pump, entry))),
+            touched: Box::new(|_| ()),
         };
         Links::new(store.clone(), "test", gate, settings)
     }

@@ -78,8 +78,12 @@ async fn store_presence(links: &Links, change: Presence) {
         Presence::Up { pump, place, at } => links.store.link_up(*pump, &links.node, place, *at).await,
         Presence::Down { pump, at } => links.store.link_down(*pump, &links.node, *at).await,
     };
-    if let Err(error) = stored {
-        tracing::error!(?change, %error, "the store could not note a link's change; the screen may be wrong");
+    let (Presence::Up { pump, .. } | Presence::Down { pump, .. }) = &change;
+    match stored {
+        Ok(()) => (links.gate.touched)(*pump),
+        Err(error) => {
+            tracing::error!(?change, %error, "the store could not note a link's change; the screen may be wrong");
+        }
     }
 }
 

@@ -21,7 +21,7 @@ async fn an_empty_hub_teaches_the_next_step() {
     let (session, csrf) = hub.session("anna").await;
     for (path, teaches) in [
         ("/", "wardline demo"),
-        ("/pumps", "wardline enrol import"),
+        ("/pumps", "wardline pumps import"),
         ("/rollouts", "wardline release publish"),
         ("/enrolment", "asset_tag,model,serial,care_area"),
     ] {
