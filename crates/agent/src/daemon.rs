@@ -24,13 +24,14 @@ pub use who::Known;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time};
 use wardline_pump::{Boot, Effect, Expected, FetchProblem, Input, Journal, LinkEpoch, Machine, Rules, Supports};
 use wardline_wire::link::pump_frame;
 
+use crate::clock::{self, now};
 use crate::config::Config;
 use crate::controller::{Bundle, Place, Port};
 use crate::fault::{Fault, Killed};
@@ -91,8 +92,14 @@ pub async fn run_with(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut daemon = Daemon::start(config, controller, fault, None)?;
-    daemon.work(stop).await
+    match fault.observer().cloned() {
+        None => Daemon::start(config, controller, fault, None)?.work(stop).await,
+        // Boxed, so that an agent that nobody watches has no room for it.
+        Some(watched) => {
+            let watched_life = async move { Daemon::start(config, controller, fault, None)?.work(stop).await };
+            Box::pin(clock::WATCHED.scope(watched, watched_life)).await
+        }
+    }
 }
 
 /// As [`run_with`], as a pump whose identity is given: for simulated pumps that were enrolled in bulk, and for tests.
@@ -330,12 +337,6 @@ fn lock(config: &Config) -> Result<File, DaemonError> {
     let lock = File::create(config.state.join("lock")).map_err(io)?;
     lock.try_lock().map_err(|_| DaemonError::InUse(config.state.display().to_string()))?;
     Ok(lock)
-}
-
-/// This moment by the pump's clock.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// When this moment by the pump's clock will be, at most an hour from now: a clock that jumps must not make it sleep.

@@ -6,7 +6,9 @@
 //! | `identity` | the pump's key and certificates: made here, enrolled and renewed over EST |
 //! | `sealed` | encrypted files and the append-only journal, whole after a power loss at any byte |
 //! | `tuf` | full TUF verification and background fetching |
-//! | `fault` | where a test may let the agent die |
+//! | `clock` | the pump's clock |
+//! | `fault` | what a simulation or a test may do to the agent |
+//! | `ledger` | a simulation's witness of events |
 //! | `frames` | frames over one stream |
 //! | `link` | the live link's client side |
 //! | `outbox` | what happened and is not yet durable at the hub |
@@ -14,12 +16,14 @@
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
 
+mod clock;
 pub mod config;
 pub mod controller;
 pub mod daemon;
 pub mod fault;
 pub mod frames;
 pub mod identity;
+pub mod ledger;
 pub mod link;
 pub mod outbox;
 pub mod sealed;

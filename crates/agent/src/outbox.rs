@@ -13,12 +13,14 @@
 //! would not take stays in memory and is written with the next event; until then nothing is sent.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prost::Message as _;
 use wardline_model::{Event, EventBody, Sequence, Time, covers};
 use wardline_pump::{Queue, QueueLimits};
 use wardline_wire::{limits, link, text};
 
+use crate::fault::Watched;
 use crate::sealed::{Journal, SealedError, Sealing};
 
 /// How many events may be under way without an acknowledgement: two frames, so that the next one is on the wire while
@@ -41,6 +43,8 @@ pub struct Outbox {
     queue: Queue,
     /// Records that the disk has not taken yet.
     unwritten: Vec<Vec<u8>>,
+    /// A simulation's witness.
+    watched: Option<Arc<Watched>>,
 }
 
 /// What the hub's Welcome means for the queue.
@@ -76,11 +80,18 @@ impl Outbox {
             );
         }
         let limits = QueueLimits { events: most as usize };
-        let mut outbox =
-            Self { journal: opened.journal, id: 0, limits, queue: Queue::new(limits), unwritten: Vec::new() };
+        let mut outbox = Self {
+            journal: opened.journal,
+            id: 0,
+            limits,
+            queue: Queue::new(limits),
+            unwritten: Vec::new(),
+            watched: sealing.fault().observer().cloned(),
+        };
         if !outbox.recover(opened.records) {
             outbox.begin_anew()?;
         }
+        outbox.witness();
         Ok(outbox)
     }
 
@@ -135,7 +146,20 @@ impl Outbox {
     fn write(&mut self) -> Result<(), SealedError> {
         self.journal.append(self.unwritten.iter().map(Vec::as_slice))?;
         self.unwritten = Vec::new();
+        self.witness();
         Ok(())
+    }
+
+    /// Tells a simulation what is on the disk now.
+    fn witness(&self) {
+        if let Some(watched) = &self.watched {
+            self.queue.iter().for_each(|event| watched.ledger.keep(self.id, event));
+        }
+    }
+
+    /// What waits for its acknowledgement, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Event> {
+        self.queue.iter()
     }
 
     /// The hub answered Hello: everything up to `acked` is durable there.
@@ -147,6 +171,9 @@ impl Outbox {
         if missing > 0 || self.queue.linked(acked).is_err() {
             self.number_anew(missing, now)?;
             return Ok(Resumed::NumberedAnew { missing });
+        }
+        if let Some(watched) = &self.watched {
+            watched.ledger.acknowledge(self.id, acked);
         }
         self.compact_if_worth()?;
         Ok(Resumed::InStep)
@@ -166,6 +193,9 @@ impl Outbox {
         if let Err(error) = self.queue.acknowledge(acked) {
             tracing::error!(%error, "an acknowledgement was not believed");
             return Ok(());
+        }
+        if let Some(watched) = &self.watched {
+            watched.ledger.acknowledge(self.id, acked);
         }
         self.compact_if_worth()
     }
@@ -264,6 +294,7 @@ impl Outbox {
         }
         self.journal.replace(records.iter().map(Vec::as_slice))?;
         self.unwritten = Vec::new();
+        self.witness();
         Ok(())
     }
 }

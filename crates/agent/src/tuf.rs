@@ -9,16 +9,16 @@ mod keep;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
-use wardline_model::{Kind, ReleaseRef, Time, Version, covers};
+use wardline_model::{Kind, Refusal, ReleaseRef, Version, covers};
 use wardline_pump::{Expected, FetchProblem};
 use wardline_release::client::{Client, Listed, Need, Persist, Search};
 use wardline_release::limits::{MAX_DRUG_LIBRARY_BYTES, MAX_ROOT_BYTES};
 use wardline_release::meta::Root;
 use wardline_release::{Refused, Release, Verified, Why, release_path, required_role};
 
+use crate::clock::now;
 use crate::controller::Bundle;
 use http::{Http, HttpError};
 use keep::Folder;
@@ -75,6 +75,10 @@ pub async fn fetch(repository: Repository, asked: ReleaseRef) -> Result<(Expecte
         Err(FetchError::Refused(refused)) => {
             tracing::warn!(%refused, version = asked.version.0, kind = asked.kind.as_str(), "a release was refused");
             Err(FetchProblem::Refused(refused.refusal()))
+        }
+        Err(error @ FetchError::Folder { .. }) => {
+            tracing::warn!(%error, "a release cannot be kept");
+            Err(FetchProblem::Refused(Refusal::StorageFull))
         }
         Err(error) => {
             tracing::info!(%error, "a release could not be fetched yet");
@@ -185,11 +189,6 @@ fn is_newer(kept: &[u8], pinned: &[u8]) -> bool {
     let version =
         |bytes| wardline_release::meta::read::<Root>(bytes, MAX_ROOT_BYTES).map_or(0, |root| root.meta.common.version);
     version(kept) > version(pinned)
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_s(since.as_secs())
 }
 
 #[cfg(test)]

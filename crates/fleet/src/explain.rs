@@ -18,6 +18,7 @@ pub const fn refusal(refusal: Refusal) -> &'static str {
         Refusal::Controller => "the therapy controller checked for itself and said no",
         Refusal::UnsupportedKind => "the pump cannot switch this kind",
         Refusal::TooLarge => "it is too large for the pump",
+        Refusal::StorageFull => "the pump has no room to keep it",
     }
 }
 

@@ -272,10 +272,12 @@ const fn next_step(phase: Phase, wait: Option<Wait>, outcome: Option<Outcome>) -
         Phase::NotItsTurn => "It gets its goal when its ring is opened.",
         Phase::Sent => "The pump takes the goal up with its next heartbeat.",
         Phase::Fetching => match wait {
+            Some(Wait::StorageFull) => STORAGE_STEP,
             Some(Wait::FetchFailed) => "The pump tries again by itself; look at the network if it lasts.",
             _ => "The pump fetches and verifies in the background, during therapy too.",
         },
         Phase::Staged => match wait {
+            Some(Wait::StorageFull) => STORAGE_STEP,
             Some(Wait::TherapyRunning) => "It switches by itself when therapy has ended and no program is loaded.",
             Some(Wait::TherapyUnknown) => "Have the therapy controller looked at: until it speaks, nothing switches.",
             Some(Wait::HoldUnsupported) => "This pump cannot switch from afar; it needs its maker's service procedure.",
@@ -300,6 +302,10 @@ const fn next_step(phase: Phase, wait: Option<Wait>, outcome: Option<Outcome>) -
     }
 }
 
+/// What to do about a pump without room.
+const STORAGE_STEP: &str =
+    "Have the pump's storage looked at if it lasts; the pump tries again by itself and keeps what it runs.";
+
 const fn refusal_step(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Signatures => "The release does not carry enough good signatures: sign and publish it again.",
@@ -314,6 +320,7 @@ const fn refusal_step(refusal: Refusal) -> &'static str {
         }
         Refusal::UnsupportedKind => "This pump has no switch for this kind.",
         Refusal::TooLarge => "Make the release smaller.",
+        Refusal::StorageFull => STORAGE_STEP,
     }
 }
 

@@ -56,7 +56,9 @@ pub struct PumpFacts {
 pub enum Standing {
     /// Pumps may be given their turn.
     Running,
-    /// A person or a rule stopped it for now.
+    /// It stopped itself for now: too many attempts gave no proof. It goes on by itself when its rule allows.
+    PausedItself,
+    /// A person stopped it for now.
     Paused,
     /// It stopped itself, or was ended. It never goes on.
     Halted,
@@ -102,7 +104,8 @@ pub enum Verdict {
         /// How its attempt ended.
         outcome: Outcome,
     },
-    /// Stop for now: too many attempts ended without a proof.
+    /// Stop for now: too many attempts ended without a proof. No other pump gets its turn, but those that were tried may
+    /// try again after their rest; once enough of them prove the release, the rollout goes on by itself.
     Pause {
         /// The counts that it was judged by.
         tally: Tally,
@@ -207,7 +210,7 @@ pub fn plan(rollout: &Rollout, fleet: &[PumpFacts], now: Time) -> Plan {
     // The fleet is walked in the rings' own order, so that the choice does not depend on how the facts were sorted.
     for (pump, ring) in rings::in_order(rules, fleet) {
         let place = places[&pump.id];
-        let turn = turn(&verdict, &rings, ring, place, on_trial, rules);
+        let turn = turn(rollout, &verdict, &rings, ring, place, on_trial, now);
         if turn == Turn::Given {
             if !place.runs_it() {
                 on_trial += 1;
@@ -324,21 +327,28 @@ fn asked_place(rules: &Rules, pump: &PumpFacts, slot: &SlotReport, heard: Heard,
     let Some(outcome) = slot.last.filter(|_| ended) else {
         return Place::Working { heard };
     };
-    let rested = if now.since(goal.issued) >= rules.rest { Rested::Yes } else { Rested::NotYet };
+    // A pump that is not heard of would not take a goal up, and while it is silent nobody would count it.
+    let rested = match heard {
+        Heard::Lately if now.since(goal.issued) >= rules.rest => Rested::Yes,
+        Heard::Lately | Heard::NotLately | Heard::NotForLong => Rested::NotYet,
+    };
     match outcome {
         Outcome::Refused(Refusal::UnexpectedActive) => {
             // The plan was stale. It is made anew as soon as the pump says what it runs.
             let expected = goal.slots.get(rules.release.kind).expect;
-            let rested = if slot.active.map(|active| active.digest) == expected { rested } else { Rested::Yes };
+            let is_stale = slot.active.map(|active| active.digest) != expected;
+            let rested = if is_stale && heard == Heard::Lately { Rested::Yes } else { rested };
             Place::Ended { outcome, rested }
         }
-        Outcome::Refused(refusal @ (Refusal::Stale | Refusal::Digest | Refusal::TooLarge))
+        Outcome::Refused(refusal @ (Refusal::Stale | Refusal::Digest | Refusal::TooLarge | Refusal::StorageFull))
             if rested == Rested::NotYet =>
         {
             Place::Refused { refusal }
         }
         // These can pass without a new release: fresher metadata, a repaired disk, room made.
-        Outcome::Refused(Refusal::Stale | Refusal::Digest | Refusal::TooLarge) => Place::Ended { outcome, rested },
+        Outcome::Refused(Refusal::Stale | Refusal::Digest | Refusal::TooLarge | Refusal::StorageFull) => {
+            Place::Ended { outcome, rested }
+        }
         Outcome::Refused(refusal) => Place::Refused { refusal },
         Outcome::OutOfService => Place::OutOfService,
         Outcome::Confirmed | Outcome::Disproved(_) | Outcome::Unproven | Outcome::Interrupted | Outcome::Unknown => {
@@ -362,7 +372,7 @@ fn verdict(rollout: &Rollout, places: &BTreeMap<PumpId, Place>, tally: Tally, no
     });
     match rollout.standing {
         Standing::Halted => return Verdict::Halted,
-        Standing::Running | Standing::Paused => {}
+        Standing::Running | Standing::PausedItself | Standing::Paused => {}
     }
     if let Some((pump, outcome)) = disproof {
         return Verdict::Halt { pump, outcome };
@@ -370,7 +380,13 @@ fn verdict(rollout: &Rollout, places: &BTreeMap<PumpId, Place>, tally: Tally, no
     if rollout.standing == Standing::Paused {
         return Verdict::Paused;
     }
-    if tally.demands_pause(&rollout.rules) {
+    // Before it goes on, those that try again must have come to an end: what is on its way counts as unproven until then.
+    let on_its_way = match rollout.standing {
+        Standing::PausedItself => places.values().filter(|place| place.may_be_on_trial()).count(),
+        Standing::Running | Standing::Paused | Standing::Halted => 0,
+    };
+    let judged = Tally { unproven: tally.unproven + on_its_way, ..tally };
+    if judged.demands_pause(&rollout.rules) {
         return Verdict::Pause { tally };
     }
     let mut counted = places.values().filter(|place| **place != Place::NotInService).peekable();
@@ -384,12 +400,13 @@ fn verdict(rollout: &Rollout, places: &BTreeMap<PumpId, Place>, tally: Tally, no
 }
 
 fn turn(
+    rollout: &Rollout,
     verdict: &Verdict,
     rings: &[RingProgress],
     ring: Option<usize>,
     place: Place,
     on_trial: usize,
-    rules: &Rules,
+    now: Time,
 ) -> Turn {
     let candidate = match place {
         Place::NotInService => return Turn::NotInService,
@@ -404,8 +421,15 @@ fn turn(
         Place::Ended { outcome: outcome @ Outcome::Disproved(_), .. } => return Turn::Resting { outcome },
         Place::SettledElsewhere | Place::Ended { rested: Rested::Yes, .. } | Place::Ready => place,
     };
+    let was_tried = matches!(candidate, Place::Ended { .. });
     match verdict {
-        Verdict::Paused | Verdict::Halted | Verdict::Halt { .. } | Verdict::Pause { .. } => return Turn::Stopped,
+        Verdict::Paused | Verdict::Halted | Verdict::Halt { .. } => return Turn::Stopped,
+        // The way out of this pause: a pump that could not prove the release an hour ago may prove it now.
+        Verdict::Pause { .. }
+            if was_tried
+                && rollout.standing == Standing::PausedItself
+                && rollout.rules.schedule.opens(now).is_none() => {}
+        Verdict::Pause { .. } => return Turn::Stopped,
         Verdict::OutsideWindow { .. } => return Turn::OutsideWindow,
         Verdict::Proceed | Verdict::Everywhere => {}
     }
@@ -415,7 +439,7 @@ fn turn(
         Some(ring) => return Turn::RingClosed { ring },
         None => return Turn::RingClosed { ring: rings.len() },
     }
-    if candidate.runs_it() || on_trial < rules.cap { Turn::Given } else { Turn::CapReached }
+    if candidate.runs_it() || on_trial < rollout.rules.cap { Turn::Given } else { Turn::CapReached }
 }
 
 /// The new goal of a pump: the rollout's slot changed, the other slots as they were.

@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `changes` | what changed since somebody last looked |
+//! | `clock` | the hub's clock |
 //! | `config` | what the operator may set, with defaults |
 //! | `keys` | the files that hold the hub's private keys, encrypted at rest |
 //! | `state` | the one shared state: store, live links, registry guard |
@@ -20,6 +21,7 @@
 //! | `server` | starts and ends all of it |
 
 pub mod changes;
+pub mod clock;
 pub mod config;
 pub mod console;
 mod door;

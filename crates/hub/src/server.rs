@@ -30,7 +30,7 @@ use crate::tls::{self, OwnCert, TlsError};
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often the hub's own certificate is looked at.
-const CERT_EVERY: Duration = Duration::from_secs(3_600);
+const CERT_EVERY: Duration = Duration::from_secs(60);
 
 /// The hub's certificate is replaced when less than this is left: a third of its 90 days.
 const CERT_LEFT: Span = Span::from_days(30);
@@ -138,6 +138,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Ends at once, as a crash would: no goodbye to anybody. What was being written is written or not.
+    pub async fn crash(self) {
+        let store = self.hub.store.clone();
+        drop(self);
+        store.close().await;
+    }
+
     /// Stops in order: no new connections, links told, what is counted written out, database closed.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
@@ -311,22 +318,24 @@ fn own_cert(hub: &Hub) -> Result<Arc<OwnCert>, StartError> {
 /// Replaces the hub's certificate long before it ends. The key lives in memory only and is new at every start.
 async fn keep_cert_fresh(hub: Arc<Hub>, own: Arc<OwnCert>, stopped: watch::Receiver<bool>) {
     let mut stopped = std::pin::pin!(until(stopped));
-    let mut replace_at = now() + profile::SERVER_LASTS - CERT_LEFT;
+    let mut made = now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(CERT_EVERY) => {}
             () = &mut stopped => return,
         }
-        if now() < replace_at {
+        // A certificate from a time that has not come yet was made while the clock was wrong: pumps do not believe it.
+        let at = now();
+        if at >= made && at < made + profile::SERVER_LASTS - CERT_LEFT {
             continue;
         }
         let replaced = issue_own(&hub)
             .map_err(TlsError::from)
             .and_then(|(cert, key)| own.replace(&cert, &key, &[hub.issuing.cert()]));
         match replaced {
-            Ok(()) => replace_at = now() + profile::SERVER_LASTS - CERT_LEFT,
+            Ok(()) => made = at,
             Err(error) => {
-                tracing::error!(%error, "the hub's certificate could not be replaced; trying again in an hour")
+                tracing::error!(%error, "the hub's certificate could not be replaced; trying again in a minute")
             }
         }
     }

@@ -7,16 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
 use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, decide};
-use wardline_model::{Digest, Lifecycle, PumpId, Time, covers};
+use wardline_model::{Digest, Lifecycle, PumpId, covers};
 use wardline_pki::{Authority, Cert, PumpIdentity};
 use wardline_store::{Decision, Entry, LifecycleChange, RegistryEntry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
 use crate::changes::Changes;
+pub use crate::clock::now;
 use crate::config::Config;
 use crate::link::Links;
 
@@ -216,10 +216,3 @@ impl Hub {
 const KEY_COMPROMISE: u8 = 1;
 /// CRL reason code superseded.
 const SUPERSEDED: u8 = 4;
-
-/// This moment by the hub's clock.
-#[must_use]
-pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}

@@ -26,6 +26,8 @@ pub enum Refusal {
     UnsupportedKind,
     /// It needs more room than the pump has, or is over the limit for its kind.
     TooLarge,
+    /// There is no room left on the pump, or its storage cannot be written. Nothing is wrong with the release.
+    StorageFull,
 }
 
 /// What showed that a trial failed.

@@ -35,6 +35,8 @@ pub enum Wait {
     Fetching,
     /// The hub or the network did not give the bytes; the pump will try again.
     FetchFailed,
+    /// The pump has no room to keep the release, or its storage cannot be written; the pump will try again.
+    StorageFull,
     /// Therapy runs, is paused, delayed, alarming, or a program is loaded.
     TherapyRunning,
     /// The therapy controller has not said what it is doing.
@@ -70,7 +72,7 @@ impl Wait {
             | Self::NotItsTurn => Owner::Nobody,
             Self::NotReached | Self::FetchFailed => Owner::It,
             Self::TakenDown => Owner::Security,
-            Self::TherapyUnknown | Self::OutOfService => Owner::Biomed,
+            Self::StorageFull | Self::TherapyUnknown | Self::OutOfService => Owner::Biomed,
             Self::HoldUnsupported => Owner::Maker,
             Self::Refused | Self::WentBack => Owner::Pharmacy,
         }
@@ -84,6 +86,7 @@ impl Wait {
             Self::TakenDown => "the pump is taken down",
             Self::Fetching => "fetching in the background",
             Self::FetchFailed => "the download failed and will be tried again",
+            Self::StorageFull => "the pump has no room to keep the release; it tries again by itself",
             Self::TherapyRunning => "therapy is running or a program is loaded; it will switch by itself afterwards",
             Self::TherapyUnknown => "the therapy controller has not said what it is doing",
             Self::HoldDenied => "the therapy controller has no hold to grant right now",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use wardline_model::{Kind, Time, Version};
+use wardline_model::{Kind, Span, Time, Version};
 
 use crate::repo::ReleaseState;
 use crate::row::{from_word, int, moment, number, parse, query, text, time, word};
@@ -24,7 +24,7 @@ pub enum RolloutState {
     Halted,
     /// Every pump is there.
     Finished,
-    /// A person ended it.
+    /// A person ended it, or a newer one took its place before it was everywhere.
     Cancelled,
 }
 
@@ -138,9 +138,20 @@ async fn check_release(deciding: &mut Deciding, rollout: &NewRollout) -> Result<
     }
 }
 
+/// Whether the newest sample of a rollout's release says that every pump runs it.
+async fn is_everywhere(deciding: &mut Deciding, id: u64) -> Result<bool, Trouble> {
+    let sample = sqlx::query(
+        "SELECT s.settled, s.wanted FROM adoption_samples s JOIN rollouts r ON r.kind = s.kind AND r.version = s.version \
+         WHERE r.id = $1 ORDER BY s.at DESC LIMIT 1",
+    );
+    let Some(row) = sample.bind(int(id)).fetch_optional(&mut *deciding.tx).await? else { return Ok(false) };
+    let (settled, wanted) = (number(&row, "settled")?, number(&row, "wanted")?);
+    Ok(wanted > 0 && settled >= wanted)
+}
+
 impl Store {
-    /// Starts a rollout, with the audit record `rollout.start`. An open one of the same kind is cancelled in the same
-    /// transaction.
+    /// Starts a rollout, with the audit record `rollout.start`. An open one of the same kind ends in the same transaction:
+    /// finished when it had reached every pump, cancelled otherwise.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown release, [`StoreError::Refused`] for a withdrawn one.
@@ -163,9 +174,14 @@ impl Store {
             for row in &open {
                 let id = number(row, "id")?;
                 let why = format!("replaced by a rollout of {what}");
+                let (to, why) = match is_everywhere(&mut deciding, id).await? {
+                    true => (RolloutState::Finished, format!("it had reached every pump; {why}")),
+                    false => (RolloutState::Cancelled, why),
+                };
                 let by = Decision { reason: why, ..by.clone() };
-                set_state(&mut deciding, id, RolloutState::Cancelled, &by).await?;
-                deciding.note(&by, &Entry::done("rollout.cancelled", None, format!("rollout {id}"))).await?;
+                set_state(&mut deciding, id, to, &by).await?;
+                let action = format!("rollout.{}", word(&to));
+                deciding.note(&by, &Entry::done(&action, None, format!("rollout {id}"))).await?;
             }
             let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM rollouts");
             let id = number(&newest.fetch_one(&mut *deciding.tx).await?, "id")? + 1;
@@ -251,11 +267,14 @@ impl Store {
         self.step("keeping a sample of adoption", async {
             let mut tx = self.core.begin().await?;
             let newest = sqlx::query(
-                "SELECT settled, staged, wanted FROM adoption_samples WHERE kind = $1 AND version = $2 \
+                "SELECT at, settled, staged, wanted FROM adoption_samples WHERE kind = $1 AND version = $2 \
                  ORDER BY at DESC LIMIT 1",
             );
             let newest = newest.bind(kind.as_str()).bind(int(version.0)).fetch_optional(&mut *tx).await?;
+            let mut at = sample.at;
             if let Some(row) = newest {
+                // A clock that was set back must not put the newest sample behind an older one.
+                at = at.max(moment(&row, "at")? + Span::from_ms(1));
                 let same = number(&row, "settled")? == sample.settled
                     && number(&row, "staged")? == sample.staged
                     && number(&row, "wanted")? == sample.wanted;
@@ -270,7 +289,7 @@ impl Store {
             )
             .bind(kind.as_str())
             .bind(int(version.0))
-            .bind(time(sample.at))
+            .bind(time(at))
             .bind(int(sample.settled))
             .bind(int(sample.staged))
             .bind(int(sample.wanted))

@@ -181,6 +181,7 @@ fn every_member_of_every_enumeration_comes_back() {
         Outcome::Unproven,
         Outcome::Interrupted,
         Outcome::Refused(Refusal::TooLarge),
+        Outcome::Refused(Refusal::StorageFull),
         Outcome::Unknown,
         Outcome::OutOfService,
     ];

@@ -15,6 +15,10 @@ pub struct Tally {
     pub unproven: usize,
 }
 
+/// The fewest pumps without a proof that can stop a rollout: one pump, whatever share of a small ring it is, speaks of
+/// itself and not of the release.
+const LEAST_UNPROVEN: usize = 2;
+
 impl Tally {
     pub(super) fn count<'a>(places: impl Iterator<Item = &'a Place>) -> Self {
         let mut tally = Self::default();
@@ -40,7 +44,7 @@ impl Tally {
     /// Whether the rules' share is reached by enough attempts.
     pub(super) fn demands_pause(self, rules: &Rules) -> bool {
         let ended = self.proven + self.unproven;
-        self.unproven > 0
+        self.unproven >= LEAST_UNPROVEN
             && ended >= rules.pause_after
             && self.unproven * 100 >= ended * usize::from(rules.pause_percent)
     }

@@ -17,7 +17,8 @@ pub struct Rules {
     pub rings: Vec<Ring>,
     /// The most pumps that may be on trial at a time.
     pub cap: usize,
-    /// The rollout pauses when this share of ended attempts gave no proof.
+    /// The rollout pauses when this share of ended attempts gave no proof, and goes on by itself when pumps that try again
+    /// have brought the share below it.
     pub pause_percent: u8,
     /// But only after at least this many attempts have ended, so that one pump does not stop a fleet.
     pub pause_after: usize,
@@ -104,7 +105,7 @@ impl Rules {
     pub const SHORTEST_REST: Span = Span::from_min(20);
 
     /// The rules that are offered when a person says nothing else: a tenth of the fleet, then half of it, then everyone;
-    /// at most a quarter of `fleet_size` (and at least two pumps) on trial; a pause when a fifth of at least five ended
+    /// at most a quarter of `fleet_size` (and at least two pumps) on trial; a pause when a fifth of at least ten ended
     /// attempts gave no proof; at any time of day, since the pumps choose their own moments.
     #[must_use]
     pub fn gentle(release: ReleaseRef, fleet_size: usize) -> Self {
@@ -118,7 +119,7 @@ impl Rules {
             ],
             cap: fleet_size.div_ceil(4).max(2),
             pause_percent: 20,
-            pause_after: 5,
+            pause_after: 10,
             rest: REST,
             patience: PATIENCE,
             schedule: Schedule::always(),

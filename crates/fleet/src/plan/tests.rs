@@ -161,7 +161,64 @@ fn one_unproven_pump_is_nobodys_fault_and_a_fifth_of_them_is_a_pause() {
         pump.goal = Some(retry.changes[0].goal.clone());
         attempt(pump, if i % 4 == 0 { Outcome::Unproven } else { Outcome::Confirmed }, later);
     }
-    assert!(matches!(plan(&rollout, &all, later).verdict, Verdict::Pause { .. }));
+    let paused = plan(&rollout, &all, later);
+    assert!(matches!(paused.verdict, Verdict::Pause { .. }));
+    assert!(paused.changes.is_empty(), "everybody rests");
+}
+
+#[test]
+fn a_paused_rollout_goes_on_by_itself_when_pumps_prove_it_after_all() {
+    let mut fleet = fleet(40);
+    let mut rollout = rollout(40);
+    let everybody_hears = |fleet: &mut Vec<PumpFacts>, now| fleet.iter_mut().for_each(|pump| pump.heard = Some(now));
+    // The first ring proves it; in the next one the network goes while three of ten pumps are on trial.
+    let mut now = START;
+    for ring in 0..2 {
+        let made = plan(&rollout, &fleet, now);
+        store(&mut fleet, &made.changes);
+        now = now + Span::from_min(1);
+        everybody_hears(&mut fleet, now);
+        for (i, change) in made.changes.iter().enumerate() {
+            let pump = fleet.iter_mut().find(|pump| pump.id == change.goal.pump).unwrap();
+            attempt(pump, if ring == 1 && i < 3 { Outcome::Unproven } else { Outcome::Confirmed }, now);
+        }
+    }
+    let paused = plan(&rollout, &fleet, now);
+    assert!(matches!(paused.verdict, Verdict::Pause { .. }), "{:?}", paused.verdict);
+    assert!(paused.changes.is_empty());
+    rollout.standing = Standing::PausedItself;
+    // After their rest just these three try again, and nobody else gets a turn.
+    now = now + Span::from_h(1);
+    everybody_hears(&mut fleet, now);
+    let again = plan(&rollout, &fleet, now);
+    assert!(matches!(again.verdict, Verdict::Pause { .. }));
+    assert_eq!((given(&again), again.changes.len()), (3, 3));
+    assert_eq!(again.turns.values().filter(|turn| **turn == Turn::Stopped).count(), 26, "{:?}", again.turns);
+    store(&mut fleet, &again.changes);
+    // As long as they are on their way, nothing else moves.
+    let waits = plan(&rollout, &fleet, now);
+    assert!(matches!(waits.verdict, Verdict::Pause { .. }) && waits.changes.is_empty(), "{:?}", waits.verdict);
+    for change in &again.changes {
+        let pump = fleet.iter_mut().find(|pump| pump.id == change.goal.pump).unwrap();
+        attempt(pump, Outcome::Confirmed, now);
+    }
+    let goes_on = plan(&rollout, &fleet, now);
+    assert_eq!(goes_on.verdict, Verdict::Proceed);
+    assert!(given(&goes_on) > 0, "{:?}", goes_on.turns);
+}
+
+#[test]
+fn one_pump_of_a_small_ward_never_stops_it() {
+    let mut fleet = fleet(10);
+    let mut rollout = rollout(10);
+    rollout.rules.pause_after = 1;
+    rollout.rules.pause_percent = 1;
+    let made = plan(&rollout, &fleet, START);
+    store(&mut fleet, &made.changes);
+    for pump in &mut fleet {
+        attempt(pump, Outcome::Refused(Refusal::Controller), START);
+    }
+    assert_eq!(plan(&rollout, &fleet, START).verdict, Verdict::Proceed);
 }
 
 #[test]
@@ -337,6 +394,7 @@ proptest! {
         let mut fleet = fleet(size);
         let mut rollout = rollout(usize::from(size));
         rollout.rules.cap = cap;
+        rollout.rules.pause_after = 2;
         let mut now = START;
         let at = |fleet: &mut Vec<PumpFacts>, pump: u8| usize::from(pump) % fleet.len();
         for happening in story {
@@ -388,6 +446,13 @@ proptest! {
             let again = plan(&rollout, &fleet, now);
             prop_assert!(again.changes.is_empty(), "a second plan on the stored goals changes {:?}", again.changes);
             prop_assert_eq!(again.turns.len(), fleet.len());
+            // What the hub makes of the verdict.
+            if rollout.standing != Standing::Halted {
+                rollout.standing = match made.verdict {
+                    Verdict::Pause { .. } => Standing::PausedItself,
+                    _ => Standing::Running,
+                };
+            }
         }
     }
 

@@ -28,10 +28,11 @@ pub use watch::watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use wardline_model::{Generation, PumpId, Sequence, Span, Time};
 use wardline_store::{Actor, Decision, Entry, Journal, RegistryEntry, Store, StoreError};
+
+use crate::clock::now;
 
 /// What an operator may set about links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,9 +202,3 @@ impl Links {
 
 /// How often the same refusal of the same pump goes into the audit; every one is counted among the sightings.
 const AUDIT_EVERY: Span = Span::from_min(1);
-
-/// This moment by the hub's clock.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}

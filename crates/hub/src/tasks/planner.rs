@@ -89,8 +89,7 @@ impl Planner {
     /// # Errors
     /// Those of the store; what was saved before stays saved.
     pub async fn turn(&mut self) -> Result<usize, StoreError> {
-        let rollouts: Vec<RolloutRow> =
-            self.store.rollouts().await?.into_iter().filter(|row| row.state == RolloutState::Running).collect();
+        let rollouts: Vec<RolloutRow> = self.store.rollouts().await?.into_iter().filter(may_move).collect();
         if rollouts.is_empty() {
             return Ok(0);
         }
@@ -129,25 +128,46 @@ impl Planner {
         }
     }
 
-    /// Stops a rollout that must not go on; gives the others back, with a sample of how far they are.
+    /// Stops a rollout that must not go on, lets one that paused itself go on when it may, and gives back whatever is to
+    /// be planned now, with a sample of how far it is.
     async fn judge(&mut self, row: &RolloutRow, facts: &[PumpFacts], now: Time) -> Result<Option<Rollout>, StoreError> {
         let rules: Rules = match serde_json::from_str(&row.rollout.rules) {
             Ok(rules) => rules,
+            Err(_) if row.state != RolloutState::Running => return Ok(None),
             Err(error) => {
                 let why = format!("its rules cannot be read ({error}); start it again");
                 return self.stop(row, RolloutState::Paused, why, now).await.map(|()| None);
             }
         };
         self.sample(row, rules.release.kind, facts, now).await?;
-        let rollout = Rollout { rules, standing: Standing::Running };
+        let standing = match row.state {
+            RolloutState::Paused => Standing::PausedItself,
+            RolloutState::Running | RolloutState::Halted | RolloutState::Finished | RolloutState::Cancelled => {
+                Standing::Running
+            }
+        };
+        let rollout = Rollout { rules, standing };
         let (to, why) = match plan(&rollout, facts, now).verdict {
             Verdict::Halt { pump, outcome } => {
                 (RolloutState::Halted, format!("pump {pump} {}", wardline_fleet::explain::outcome(outcome)))
             }
+            // Those that were tried try again: the plan says which.
+            Verdict::Pause { .. } if row.state == RolloutState::Paused => return Ok(Some(rollout)),
             Verdict::Pause { tally } => {
                 let ended = tally.unproven + tally.proven;
-                let why = format!("{} of {ended} attempts gave no proof; look at these pumps first", tally.unproven);
+                let why = format!(
+                    "{} of {ended} attempts gave no proof; these pumps try again, and it goes on when they prove it",
+                    tally.unproven
+                );
                 (RolloutState::Paused, why)
+            }
+            Verdict::Proceed | Verdict::OutsideWindow { .. } | Verdict::Everywhere
+                if row.state == RolloutState::Paused =>
+            {
+                let why = "pumps that tried again have proven the release".to_owned();
+                self.store.decide_rollout(row.id, RolloutState::Running, &decision(why, now)).await?;
+                (self.wiring.changed)();
+                return Ok(Some(Rollout { standing: Standing::Running, ..rollout }));
             }
             Verdict::Proceed
             | Verdict::OutsideWindow { .. }
@@ -234,6 +254,20 @@ impl Planner {
     }
 }
 
+/// Whether the planner may do something about a rollout: it runs, or the planner itself paused it. What a person paused
+/// waits for a person.
+fn may_move(row: &RolloutRow) -> bool {
+    match row.state {
+        RolloutState::Running => true,
+        RolloutState::Paused => row.state_by == planner().to_string(),
+        RolloutState::Halted | RolloutState::Finished | RolloutState::Cancelled => false,
+    }
+}
+
+fn planner() -> Actor {
+    Actor::Hub("planner".into())
+}
+
 fn decision(reason: String, at: Time) -> Decision {
-    Decision { by: Actor::Hub("planner".into()), reason, at }
+    Decision { by: planner(), reason, at }
 }

@@ -1,8 +1,8 @@
 //! An attempt: intent, switch, trial, and its end, forward or back.
 
-use wardline_model::{Disproof, EventBody, Kind, Outcome, Proof, ReleaseRef, Time, covers};
+use wardline_model::{Disproof, EventBody, Kind, Outcome, Proof, Refusal, ReleaseRef, Time, covers};
 
-use super::{HOLD_RETRY, Hold, Link, Machine, needs_hold, whole};
+use super::{HOLD_RETRY, Hold, Link, Machine, Storage, needs_hold, whole};
 use crate::effect::{Effect, Effects, LinkEpoch};
 use crate::input::{Found, HoldId, SwitchProblem};
 use crate::journal::{Attempt, Broken, Closed, Phase};
@@ -105,7 +105,12 @@ impl Machine {
                 self.journal.slots.get_mut(kind).staged = None;
                 self.close(Outcome::Refused(refusal), attempt.from, fx);
             }
-            Err(SwitchProblem::Storage) => self.ask_truth(kind, fx),
+            Err(SwitchProblem::Storage) => {
+                // What is active must be found out first; then it is tried again, but not at once.
+                self.storage = Storage::Failed;
+                self.hold_after = Some(now + HOLD_RETRY);
+                self.ask_truth(kind, fx);
+            }
         }
     }
 
@@ -254,10 +259,15 @@ impl Machine {
         if outcome == Outcome::Confirmed {
             fx.push(Effect::Keep(attempt.to));
         }
+        self.storage = Storage::Works;
         if self.keeps(Rule::ResultAfter) {
             self.persist(fx);
         }
-        fx.push(Effect::Record(EventBody::Attempt { kind, release: attempt.to, outcome }));
+        // A pump without room tries again every so often: it is told once.
+        let told = outcome == Outcome::Refused(Refusal::StorageFull) && before.is_some_and(|it| it.outcome == outcome);
+        if !told {
+            fx.push(Effect::Record(EventBody::Attempt { kind, release: attempt.to, outcome }));
+        }
         if outcome == Outcome::Confirmed
             && let Some(old) = attempt.from
         {

@@ -116,6 +116,7 @@ pub struct Machine {
     /// How many fetches of a slot failed in a row.
     failures: PerKind<u8>,
     ready: Ready,
+    storage: Storage,
     told: Option<Box<Report>>,
 }
 
@@ -152,6 +153,13 @@ enum Getting {
     Staging(wardline_model::ReleaseRef, Expected),
     /// Failed; again at this time (the epoch: it is due).
     Later(Time),
+}
+
+/// Whether the switch that is on its way could be written where it is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Storage {
+    Works,
+    Failed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

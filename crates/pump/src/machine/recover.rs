@@ -5,10 +5,10 @@
 //! that is not whole is taken back to what was active before, at boot without a hold: therapy has not started yet. What
 //! the controller switches it makes whole itself at its own boot, so the pump never finds one of those torn.
 
-use wardline_model::{HoldSupport, Kind, Outcome, PerKind, Therapy, Time, covers};
+use wardline_model::{HoldSupport, Kind, Outcome, PerKind, Refusal, Therapy, Time, covers};
 
 use super::attempt::{Going, newer};
-use super::{Boot, Getting, Hold, Link, Machine, Ready, Truth, by_controller, whole};
+use super::{Boot, Getting, Hold, Link, Machine, Ready, Storage, Truth, by_controller, whole};
 use crate::effect::{Effect, Effects, LinkEpoch};
 use crate::input::Found;
 use crate::journal::{Attempt, Broken, Journal, Phase};
@@ -35,6 +35,7 @@ impl Machine {
             getting: PerKind::from_fn(|_| Getting::Idle),
             failures: PerKind::default(),
             ready: Ready::No,
+            storage: Storage::Works,
             told: None,
         };
         machine.shorten_trial(now);
@@ -89,7 +90,11 @@ impl Machine {
                 self.begin_trial(attempt.to, now, fx);
             }
             Found::Whole(..) | Found::Nothing if whole(found) == attempt.from => {
-                self.close(Outcome::Interrupted, attempt.from, fx);
+                let outcome = match self.storage {
+                    Storage::Works => Outcome::Interrupted,
+                    Storage::Failed => Outcome::Refused(Refusal::StorageFull),
+                };
+                self.close(outcome, attempt.from, fx);
             }
             // Neither the old nor the new: somebody else's hand. What is there is what is active.
             Found::Whole(..) | Found::Nothing => self.close(Outcome::Unknown, whole(found), fx),

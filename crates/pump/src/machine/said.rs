@@ -1,7 +1,7 @@
 //! What the pump says of itself: a report, computed from the journal and from what is known right now.
 
 use alloc::boxed::Box;
-use wardline_model::{HoldSupport, Kind, Outcome, PerKind, Report, SlotReport, SlotState, Time, Wait};
+use wardline_model::{HoldSupport, Kind, Outcome, PerKind, Refusal, Report, SlotReport, SlotState, Time, Wait};
 
 use super::hold::{Leave, Next};
 use super::{Getting, Machine, Truth, needs_hold, therapy_lets};
@@ -87,10 +87,18 @@ impl Machine {
 
     fn fetch_wait(&self, kind: Kind) -> Wait {
         match self.getting.get(kind) {
+            Getting::Later(_) if self.has_no_room(kind) => Wait::StorageFull,
             Getting::Later(_) => Wait::FetchFailed,
             Getting::Idle if *self.truth.get(kind) == Truth::Unknown => Wait::TherapyUnknown,
             Getting::Idle | Getting::Fetching(_) | Getting::Staging(..) => Wait::Fetching,
         }
+    }
+
+    /// Whether the last attempt under this goal ended for want of room.
+    fn has_no_room(&self, kind: Kind) -> bool {
+        self.journal.slots.get(kind).last.is_some_and(|last| {
+            last.generation == self.journal.generation() && last.outcome == Outcome::Refused(Refusal::StorageFull)
+        })
     }
 
     /// Why there is no hold.
@@ -102,6 +110,7 @@ impl Machine {
             (HoldSupport::Cannot, _) => Some(Wait::HoldUnsupported),
             (HoldSupport::Unknown, _) | (HoldSupport::Grants, None) => Some(Wait::TherapyUnknown),
             (HoldSupport::Grants, Some(state)) if !therapy_lets(kind, state) => Some(Wait::TherapyRunning),
+            (HoldSupport::Grants, Some(_)) if self.has_no_room(kind) => self.hold_after.map(|_| Wait::StorageFull),
             (HoldSupport::Grants, Some(_)) => self.hold_after.map(|_| Wait::HoldDenied),
         }
     }

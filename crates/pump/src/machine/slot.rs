@@ -28,7 +28,8 @@ impl Machine {
         let same = last.release == want && last.generation == self.journal.generation();
         let over = match last.outcome {
             Outcome::Interrupted => last.interrupted >= INTERRUPTED_MOST,
-            Outcome::Refused(Refusal::Stale) => false,
+            // These pass by themselves: fresher metadata, room made. The pump tries again under the same goal.
+            Outcome::Refused(Refusal::Stale | Refusal::StorageFull) => false,
             Outcome::Refused(_)
             | Outcome::Disproved(_)
             | Outcome::Unproven

@@ -152,6 +152,8 @@ pub struct Controller {
     pub(super) waiting: VecDeque<Bedside>,
     pub(super) break_at: Option<Time>,
     pub(super) near_until: Option<Time>,
+    /// How long a person is near after an act: [`PERSON_NEAR`], less where the bedside runs faster than real time.
+    near: Span,
     pub(super) verifying: Option<ReleaseRef>,
     pub(super) told: Option<ChannelState>,
     /// A read-back that was asked for in the middle of a write.
@@ -184,6 +186,7 @@ impl Controller {
             waiting: VecDeque::new(),
             break_at: None,
             near_until: None,
+            near: PERSON_NEAR,
             verifying: None,
             told: None,
             read_after: None,
@@ -203,6 +206,12 @@ impl Controller {
         }
         it.raise_floor(fx);
         it
+    }
+
+    /// Lets the bedside run this much faster than real time: a person is near for as much less of it.
+    pub fn hurry(&mut self, speed: u32) {
+        // Whole seconds: what is below one is shorter than a nurse's look at the screen.
+        self.near = Span::from_s(PERSON_NEAR.as_ms() / 1_000 / u64::from(speed.max(1)));
     }
 
     /// Takes one input at this time and says what to do, in order.
@@ -302,7 +311,7 @@ impl Controller {
     fn bedside(&mut self, act: Bedside, now: Time, formulary: &dyn Formulary, fx: &mut Vec<Effect>) {
         covers!("N1", "N5", "N12");
         if act.is_by_hand() {
-            self.near_until = Some(now + PERSON_NEAR);
+            self.near_until = Some(now + self.near);
         }
         let blocked = self.moving.is_some() || self.hold.is_some_and(|held| held.scope == Scope::NoProgram);
         if blocked && act.loads_program() && self.waiting.len() < self.channels.len() {

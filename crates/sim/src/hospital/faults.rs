@@ -15,6 +15,9 @@ use super::{Mood, Shared, lock, pause};
 /// The longest that one fault lasts: several heartbeats of the link.
 const LONGEST_S: u64 = 60;
 
+/// How wrong a pump's clock may be: a drift, a time zone, a dead battery that begins in the past, a typing error.
+const WRONG_BY_MS: [i64; 6] = [-90_000, 90_000, -7_200_000, 7_200_000, -40 * 86_400_000, 3 * 86_400_000];
+
 /// Injects faults until the hospital stops.
 pub(super) async fn inject(shared: &Arc<Shared>, seed: u64, mut stop: watch::Receiver<bool>) {
     let mut dice = Dice::new(seed ^ 0xfa17);
@@ -26,7 +29,7 @@ pub(super) async fn inject(shared: &Arc<Shared>, seed: u64, mut stop: watch::Rec
         let Some(life) = dice.pick(&lives).cloned() else { continue };
         let lasts = Duration::from_secs(dice.between(2, LONGEST_S));
         let counts = &shared.mishaps;
-        match dice.between(0, 9) {
+        match dice.between(0, 11) {
             0..=4 => {
                 counts.networks.fetch_add(1, Ordering::Relaxed);
                 let delay = Duration::from_millis(dice.between(50, 2_000));
@@ -43,6 +46,11 @@ pub(super) async fn inject(shared: &Arc<Shared>, seed: u64, mut stop: watch::Rec
                 counts.full_disks.fetch_add(1, Ordering::Relaxed);
                 life.disk(Room::None);
                 later(lasts, stop.clone(), move || life.disk(Room::Enough));
+            }
+            9..=10 => {
+                counts.wrong_clocks.fetch_add(1, Ordering::Relaxed);
+                life.clock_ahead(dice.pick(&WRONG_BY_MS).copied().unwrap_or_default());
+                later(lasts, stop.clone(), move || life.clock_ahead(0));
             }
             _ => {
                 counts.resets.fetch_add(1, Ordering::Relaxed);

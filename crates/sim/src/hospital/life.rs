@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use wardline_agent::config::{Config, Enrolment, HubPlace};
 use wardline_agent::controller::Place;
 use wardline_agent::daemon::{DaemonError, run_with};
-use wardline_agent::fault::Fault;
+use wardline_agent::fault::{Fault, Watched};
 use wardline_model::{HoldSupport, Serial, Time};
 
 use crate::controller::reference::{Books, Clock, Reference, Setup};
@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::nurse::Station;
 
 use super::network::Network;
-use super::{Faults, HospitalConfig, HospitalError, Mishaps, Mood, PumpPlace, pause};
+use super::{Faults, HospitalConfig, HospitalError, Mishaps, Mood, Nurses, PumpPlace, Witness, pause};
 
 /// Channels of one simulated pump.
 const CHANNELS: u8 = 2;
@@ -35,6 +35,8 @@ pub(super) struct Life {
     config: Config,
     faults: Faults,
     dice: AtomicU64,
+    /// One for all lives of the agent, while nurses and a watcher are there.
+    watched: Option<Arc<Watched>>,
     power: watch::Sender<bool>,
     networks: Vec<Network>,
 }
@@ -91,6 +93,7 @@ impl Life {
             config: config_of_agent,
             faults: config.faults,
             dice: AtomicU64::new(seed),
+            watched: (config.nurses == Nurses::AtWork).then(Arc::default),
             power: watch::channel(true).0,
             networks,
         }))
@@ -136,7 +139,11 @@ impl Life {
         let (near, far) = tokio::io::duplex(PIPE);
         let fault = match self.faults {
             Faults::None => Fault::none(),
-            Faults::Injected => Fault::after(Dice::new(self.dice.fetch_add(1, Ordering::Relaxed)).between(20, 2_000)),
+            Faults::Injected => Fault::after(Dice::new(self.dice.fetch_add(1, Ordering::Relaxed)).between(20, 800)),
+        };
+        let fault = match &self.watched {
+            Some(watched) => fault.watched(Arc::clone(watched)),
+            None => fault,
         };
         let stopped = async move {
             let _ = stop.wait_for(|stop| *stop).await;
@@ -159,6 +166,19 @@ impl Life {
         for network in &self.networks {
             network.set(mood);
         }
+    }
+
+    /// The pump's clock is this many milliseconds ahead from now on, as the agent reads it.
+    pub(super) fn clock_ahead(&self, ms: i64) {
+        if let Some(watched) = &self.watched {
+            watched.clock_ahead_ms.store(ms, Ordering::Relaxed);
+        }
+    }
+
+    /// What the agent keeps over all its lives.
+    pub(super) fn witness(&self) -> Witness {
+        let watched = self.watched.clone().unwrap_or_default();
+        Witness { serial: self.setup.serial.clone(), watched, agent: self.config.clone() }
     }
 
     /// The pump loses its power; its infusions end at the bedside.

@@ -17,6 +17,7 @@ mod life;
 mod maker;
 mod network;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +27,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wardline_agent::config::HubPlace;
-use wardline_agent::sealed::Flush;
+use wardline_agent::fault::{Fault, Watched};
+use wardline_agent::ledger::{Place, Written};
+use wardline_agent::outbox::Outbox;
+use wardline_agent::sealed::{Flush, SealedError, Sealing};
 use wardline_library::Library;
 use wardline_model::{CareArea, Model, Serial};
 
@@ -75,7 +79,7 @@ pub enum Faults {
     /// Only what goes wrong by itself.
     #[default]
     None,
-    /// Agents die at random effects, networks fail, pumps lose power, disks are full.
+    /// Agents die at random effects, networks fail, pumps lose power, disks are full, clocks are wrong.
     Injected,
 }
 
@@ -151,6 +155,7 @@ pub(crate) struct Mishaps {
     pub(crate) resets: AtomicU64,
     pub(crate) outages: AtomicU64,
     pub(crate) full_disks: AtomicU64,
+    pub(crate) wrong_clocks: AtomicU64,
 }
 
 /// What came of it all.
@@ -174,6 +179,35 @@ pub struct Summary {
     pub outages: u64,
     /// Disks that were full for a while.
     pub full_disks: u64,
+    /// Pumps whose clock was wrong for a while.
+    pub wrong_clocks: u64,
+}
+
+/// What one pump's agent kept over all its lives, to be compared with what the hub holds (N11).
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// The pump.
+    pub serial: Serial,
+    watched: Arc<Watched>,
+    agent: wardline_agent::config::Config,
+}
+
+impl Witness {
+    /// What the agent kept and what was acknowledged to it.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        self.watched.ledger.read()
+    }
+
+    /// What still waits on the pump, once its agent has ended: which events, by their places.
+    ///
+    /// # Errors
+    /// Those of the pump's folder.
+    pub fn waiting(&self) -> Result<BTreeSet<Place>, SealedError> {
+        let sealing = Sealing::from_key_file(&self.agent.device_key_path(), self.agent.flush, Fault::none())?;
+        let outbox = Outbox::open(&self.agent.state.join("events"), &sealing, self.agent.queue_events)?;
+        Ok(outbox.waiting().map(|event| (outbox.journal_id(), event.seq.0)).collect())
+    }
 }
 
 struct Shared {
@@ -249,7 +283,14 @@ impl Hospital {
             links_reset: count(&mishaps.resets),
             outages: count(&mishaps.outages),
             full_disks: count(&mishaps.full_disks),
+            wrong_clocks: count(&mishaps.wrong_clocks),
         }
+    }
+
+    /// What each agent keeps, for whoever compares it with the hub. It stays readable after [`Hospital::stop`].
+    #[must_use]
+    pub fn witnesses(&self) -> Vec<Witness> {
+        lock(&self.shared.lives).iter().map(|life| life.witness()).collect()
     }
 
     /// The therapy side's library version of each pump that has power, by serial number.
@@ -326,8 +367,14 @@ impl fmt::Display for Summary {
         writeln!(f, "{waited} programs waited a moment for a library switch")?;
         writeln!(
             f,
-            "on purpose: {} agents killed, {} networks failed, {} times every link cut, {} power losses, {} full disks",
-            self.agents_killed, self.networks_failed, self.links_reset, self.outages, self.full_disks
+            "on purpose: {} agents killed, {} networks failed, {} times every link cut, {} power losses, {} full disks, \
+             {} wrong clocks on pumps",
+            self.agents_killed,
+            self.networks_failed,
+            self.links_reset,
+            self.outages,
+            self.full_disks,
+            self.wrong_clocks
         )?;
         write!(f, "{} looks at a bedside, {} never events", self.violations.looks, self.violations.total())?;
         for (id, count) in &self.violations.count {

@@ -1,7 +1,7 @@
 //! What nurses do next, and when.
 //!
-//! Between two patients a channel is idle for ten minutes to an hour of bedside time; an infusion is looked after every
-//! five to forty minutes. Nurses know the library of the pump's own care area and nothing of releases: no prompt ever
+//! Between two patients a pump is idle for ten minutes to an hour of bedside time; an infusion is looked after every
+//! five to forty minutes. When one ends, its patient often leaves, and everything else on the pump ends with it. Nurses know the library of the pump's own care area and nothing of releases: no prompt ever
 //! reaches them (N12).
 
 use std::cmp::Reverse;
@@ -19,6 +19,9 @@ use super::station::{Beside, Station};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
+
+/// In how many of a hundred cases a patient leaves when an infusion ends: patients with one infusion are the more common.
+const LEAVES: u64 = 70;
 
 /// What nurses did, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,14 +73,14 @@ impl Rounds {
             }
             self.due.pop();
             let station = Arc::clone(&self.stations[at]);
-            let wait = self.one(&station, channel);
+            let wait = self.one(&station, channel, now_ms);
             self.due.push(Reverse((now_ms + wait, at, channel)));
         }
         None
     }
 
     /// One visit to one channel. Gives how long until the next.
-    fn one(&mut self, station: &Station, channel: u8) -> u64 {
+    fn one(&mut self, station: &Station, channel: u8, now_ms: u64) -> u64 {
         let mut beside = station.lock();
         let Some(pump) = beside.pump.clone() else { return MINUTE };
         let index = usize::from(channel) - 1;
@@ -89,6 +92,7 @@ impl Rounds {
             return self.take_up(&mut beside, &pump, channel, seen);
         }
         match seen {
+            ChannelState::Idle if now_ms < beside.empty_until_ms => beside.empty_until_ms - now_ms,
             ChannelState::Idle => self.program(&mut beside, &pump, channel),
             ChannelState::Programmed => {
                 let delay = self.dice.percent(10);
@@ -101,9 +105,9 @@ impl Rounds {
                 self.strike(&mut beside, &pump, channel, Act::Start, Stroke::Start);
                 self.dice.between(2 * MINUTE, 20 * MINUTE)
             }
-            ChannelState::Infusing => self.look_after(&mut beside, &pump, channel),
+            ChannelState::Infusing => self.look_after(&mut beside, &pump, channel, now_ms),
             ChannelState::Bolus => 2 * MINUTE,
-            ChannelState::KeepVeinOpen => self.finish(&mut beside, &pump, channel),
+            ChannelState::KeepVeinOpen => self.finish(&mut beside, &pump, channel, now_ms),
             ChannelState::Alarming => {
                 if self.strike(&mut beside, &pump, channel, Act::Silence, Stroke::Silence) {
                     beside.charts[index].alarm = None;
@@ -195,7 +199,7 @@ impl Rounds {
         }
     }
 
-    fn look_after(&mut self, beside: &mut Beside, pump: &Reference, channel: u8) -> u64 {
+    fn look_after(&mut self, beside: &mut Beside, pump: &Reference, channel: u8, now_ms: u64) -> u64 {
         let index = usize::from(channel) - 1;
         match self.dice.between(0, 99) {
             0..=29 => self.titrate(beside, pump, channel),
@@ -212,7 +216,7 @@ impl Rounds {
                 }
                 self.dice.between(20 * SECOND, 90 * SECOND)
             }
-            63..=82 => self.finish(beside, pump, channel),
+            63..=82 => self.finish(beside, pump, channel, now_ms),
             _ => self.dice.between(5 * MINUTE, 40 * MINUTE),
         }
     }
@@ -243,12 +247,21 @@ impl Rounds {
         self.dice.between(2 * MINUTE, 20 * MINUTE)
     }
 
-    fn finish(&mut self, beside: &mut Beside, pump: &Reference, channel: u8) -> u64 {
-        self.counts.acts += 1;
-        if pump.act(channel, Act::Finish).is_ok() {
-            beside.charts[usize::from(channel) - 1] = Chart::default();
+    /// Ends an infusion; when the patient leaves, all of the pump's.
+    fn finish(&mut self, beside: &mut Beside, pump: &Reference, channel: u8, now_ms: u64) -> u64 {
+        let idle = self.dice.between(10 * MINUTE, 60 * MINUTE);
+        let leaves = self.dice.percent(LEAVES);
+        let channels = (1u8..).take(beside.charts.len()).filter(|other| leaves || *other == channel);
+        for ending in channels {
+            self.counts.acts += 1;
+            if pump.act(ending, Act::Finish).is_ok() {
+                beside.charts[usize::from(ending) - 1] = Chart::default();
+            }
         }
-        self.dice.between(10 * MINUTE, 60 * MINUTE)
+        if leaves {
+            beside.empty_until_ms = now_ms + idle;
+        }
+        idle
     }
 
     /// Does it at the pump and writes it down with the time at which the pump did it. True when it was done.

@@ -15,6 +15,8 @@ pub struct Station {
 pub(super) struct Beside {
     pub(super) pump: Option<Reference>,
     pub(super) charts: Vec<Chart>,
+    /// Between two patients, until this bedside time: nobody programs anything.
+    pub(super) empty_until_ms: u64,
     /// What the watcher knows of the library that therapy reads.
     pub(super) pointer: Option<wardline_model::ReleaseRef>,
     /// Whether each channel was busy when the watcher last heard of it.
@@ -29,7 +31,15 @@ impl Station {
     /// A pump that has just been powered up: nothing is programmed.
     #[must_use]
     pub fn new(pump: Reference) -> Self {
-        let it = Self { inner: Mutex::new(Beside { pump: None, charts: Vec::new(), pointer: None, busy: Vec::new() }) };
+        let it = Self {
+            inner: Mutex::new(Beside {
+                pump: None,
+                charts: Vec::new(),
+                empty_until_ms: 0,
+                pointer: None,
+                busy: Vec::new(),
+            }),
+        };
         it.power(pump);
         it
     }

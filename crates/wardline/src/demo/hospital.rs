@@ -1,6 +1,7 @@
 //! The simulated hospital beside the hub: every pump is the real agent over real TLS, with its own therapy controller and
 //! nurses. What came of it is told at the end, broken promises first.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -10,9 +11,10 @@ use wardline_fleet::manifest::Line;
 use wardline_library::Library;
 use wardline_sim::controller::reference::Trust;
 pub use wardline_sim::hospital::Faults;
-use wardline_sim::hospital::{self, HospitalConfig, Maker, Nurses, PumpPlace, Summary};
+use wardline_sim::hospital::{self, HospitalConfig, Maker, Nurses, PumpPlace, Summary, Witness};
 
 use super::hub::Hub;
+use super::status::Progress;
 use crate::data::DataFolder;
 use crate::print;
 
@@ -48,13 +50,16 @@ pub struct Opening<'a> {
     pub faults: Faults,
     /// How much faster than real time the bedside runs.
     pub speed: u32,
+    /// What nurses and faults are drawn from.
+    pub seed: u64,
 }
 
 impl Hospital {
     /// Gives every pump power and its agent.
     pub fn start(runtime: &Runtime, opening: Opening<'_>) -> anyhow::Result<Self> {
-        let Opening { hub, folder, maker, list, library, release_root, faults, speed } = opening;
+        let Opening { hub, folder, maker, list, library, release_root, faults, speed, seed } = opening;
         let (link, est) = hub.places();
+        let starting = Mutex::new(Progress::new("Starting", list.len() as u64));
         let config = HospitalConfig {
             folder: folder.pumps(),
             pumps: list.iter().map(PumpPlace::from).collect(),
@@ -64,13 +69,15 @@ impl Hospital {
             library,
             release_root,
             trust: Trust::Pinned,
-            seed: print::now().as_unix_ms(),
+            seed,
             speed,
             nurses: Nurses::AtWork,
             faults,
             ramp: RAMP,
             flush: Flush::Never,
-            progress: None,
+            progress: Some(Box::new(move |now| {
+                starting.lock().unwrap_or_else(PoisonError::into_inner).done(now.started as u64);
+            })),
         };
         let running = runtime.block_on(hospital::Hospital::start(config))?;
         Ok(Self { running, pumps: list.len() as u64 })
@@ -89,6 +96,11 @@ impl Hospital {
             n => format!("{n} PROMISES BROKEN"),
         };
         format!("{} infusions so far, {broken}", summary.nurses.infusions)
+    }
+
+    /// What each pump's agent keeps, to be compared with the hub.
+    pub fn witnesses(&self) -> Vec<Witness> {
+        self.running.witnesses()
     }
 
     /// Ends every pump in order.

@@ -1,10 +1,12 @@
 //! The demonstration's hub: made on the first run, started in this process.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use tokio::runtime::Runtime;
 use wardline_hub::config::Config;
-use wardline_hub::server::{self, Running};
+use wardline_hub::server::{self, Running, StartError};
 use wardline_model::{Role, Span};
 use wardline_sim::hospital::Maker;
 
@@ -20,9 +22,23 @@ const LIVES: Span = Span::from_h(24);
 /// The person whom the sign-in link signs in.
 const PERSON: &str = "demo";
 
+/// How long the old hub's ports may stay taken.
+const LONGEST_RESTART: Duration = Duration::from_secs(20);
+
+/// How a hub ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As told.
+    InOrder,
+    /// As by a crash.
+    Crash,
+}
+
 /// A running hub and what one needs to talk to it.
 pub struct Hub {
-    running: Running,
+    /// Absent only while it is being started again.
+    running: Option<Running>,
+    config: Config,
     /// Address, authority and token for the API.
     pub kept: Kept,
     root_file: std::path::PathBuf,
@@ -53,10 +69,10 @@ impl Hub {
         let root_file = config.folder.join("keys").join("root.pem");
         let root_pem = std::fs::read_to_string(&root_file)?;
         let (token, sign_in) = runtime.block_on(credentials(&config))?;
-        let running = runtime.block_on(server::start(config))?;
+        let running = runtime.block_on(server::start(config.clone()))?;
         let fingerprint = running.hub.root.fingerprint().to_string();
         let kept = Kept { hub: format!("https://localhost:{}", ports.console.port()), ca: root_pem, token };
-        Ok(Self { running, kept, root_file, fingerprint, sign_in, ports })
+        Ok(Self { running: Some(running), config, kept, root_file, fingerprint, sign_in, ports })
     }
 
     /// Where pumps reach the hub: link, then enrolment.
@@ -96,9 +112,40 @@ impl Hub {
         println!();
     }
 
+    /// Lets the hub end, in order or as a crash would end it, and starts it again on the same folder and ports.
+    pub fn restart(&mut self, runtime: &Runtime, end: End) -> anyhow::Result<()> {
+        if let Some(running) = self.running.take() {
+            match end {
+                End::InOrder => runtime.block_on(running.stop()),
+                End::Crash => runtime.block_on(running.crash()),
+            }
+        }
+        let deadline = Instant::now() + LONGEST_RESTART;
+        loop {
+            match runtime.block_on(server::start(self.config.clone())) {
+                Ok(running) => {
+                    self.running = Some(running);
+                    return Ok(());
+                }
+                // Its ports are given back a moment after its tasks are gone.
+                Err(StartError::Listen { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => return Err(error).context("the demonstration's hub did not start again"),
+            }
+        }
+    }
+
+    /// The hub's database, for whoever compares it with the pumps.
+    pub fn store(&self) -> Option<wardline_store::Store> {
+        self.running.as_ref().map(|running| running.hub.store.clone())
+    }
+
     /// Ends the hub in order.
     pub fn stop(self, runtime: &Runtime) {
-        runtime.block_on(self.running.stop());
+        if let Some(running) = self.running {
+            runtime.block_on(running.stop());
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! hub's API with a token, the library is signed by two people whose keys the hub never reads, and the pumps enrol, link
 //! and switch by themselves. The demonstration only plays the people.
 
+mod books;
 mod fleet;
 mod hospital;
 mod hub;
@@ -12,6 +13,7 @@ mod people;
 mod ports;
 mod status;
 mod story;
+mod unrest;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,13 +64,17 @@ pub struct Demo {
     /// Stop by itself after this long, such as 90s, 30m or 2h
     #[arg(long = "for", value_name = "TIME")]
     lasts: Option<Lasts>,
+    /// What nurses and faults are drawn from, as an earlier run printed it; a new one each time if not given
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// The first of three ports: live link, enrolment, console
     #[arg(long, default_value_t = ports::DEFAULT_BASE, value_name = "PORT")]
     port_base: u16,
 }
 
-/// How long pumps may take to enrol before the demonstration says that something is wrong.
-const LONGEST_ENROLMENT: Duration = Duration::from_secs(300);
+/// How long no further pump may enrol before the demonstration says so and goes on without them: some may be quarantined
+/// since an earlier run.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(20);
 
 impl Demo {
     /// Runs until it is told to stop.
@@ -84,8 +90,9 @@ impl Demo {
         let stop = signals(&runtime)?;
 
         logs::to_file(&folder.root().join("demo.log"))?;
+        let seed = self.seed.unwrap_or_else(|| print::now().as_unix_ms());
         let maker = hospital::maker(&folder)?;
-        let hub = hub::Hub::start(&runtime, &folder, ports, &maker)?;
+        let mut hub = hub::Hub::start(&runtime, &folder, ports, &maker)?;
         let login = folder.people().join("login.json");
         hub.kept.write(&login)?;
         let client = Client::new(&hub.kept)?;
@@ -104,15 +111,38 @@ impl Demo {
             release_root: Some(story.first_root()?),
             faults,
             speed: self.speed,
+            seed,
         };
+        println!("Pumps enrol first: only one with a certificate of this hospital may link and fetch a release.");
         let hospital = hospital::Hospital::start(&runtime, opening)?;
-        let result = self.watch(&client, &mut story, &hospital, &stop);
+        let mut unrest = self.faults.then(|| unrest::Unrest::new(seed));
+        let mut unsettle = |line: &status::Line| match &mut unrest {
+            Some(unrest) => {
+                if let Some(news) = unrest.turn(&runtime, &mut hub)? {
+                    line.note(news);
+                }
+                Ok(())
+            }
+            None => Ok(()),
+        };
+        let result = self.watch(&client, &mut story, &hospital, &stop, &mut unsettle);
         println!("Stopping; the pumps' agents end first, and nothing that was acknowledged is lost.");
+        let end = status::look(&client).ok();
+        let witnesses = hospital.witnesses();
         let summary = hospital.stop(&runtime);
+        let books = hub.store().map(|store| runtime.block_on(books::compare(&store, &witnesses)));
         hub.stop(&runtime);
         println!("\n{summary}");
+        if let Some(unrest) = &unrest {
+            println!("{}", unrest.counts);
+        }
+        if let Some(row) = end.as_ref().and_then(status::Seen::rollout) {
+            println!("{}", status::adoption(row));
+        }
+        let books = books.transpose()?.unwrap_or_default();
+        println!("{books}\nseed {seed}");
         result?;
-        match summary.violations.total() {
+        match summary.violations.total() + books.broken {
             0 => Ok(()),
             n => Err(Fault::ends(Exit::Failed, format!("{n} promises were broken; they are listed above"))),
         }
@@ -149,35 +179,11 @@ impl Demo {
         story: &mut story::Story<'_>,
         hospital: &hospital::Hospital,
         stop: &AtomicBool,
+        unsettle: &mut dyn FnMut(&status::Line) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        println!("Pumps enrol first: only one with a certificate of this hospital may link and fetch a release.");
         let began = Instant::now();
         let over = || stop.load(Ordering::Relaxed) || self.lasts.is_some_and(|lasts| began.elapsed() >= lasts.0);
-        let bar = status::enrolment_bar(hospital.pumps());
-        while !over() {
-            let (done, _) = status::enrolled(client)?;
-            bar.set_position(done);
-            if done >= hospital.pumps() {
-                break;
-            }
-            if began.elapsed() > LONGEST_ENROLMENT {
-                bar.suspend(|| {
-                    println!(
-                        "Some pumps are not in service after five minutes: see `wardline enrol status` and the console."
-                    );
-                });
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        bar.finish_and_clear();
-        if !over() {
-            println!(
-                "{} pumps are enrolled and linked, after {:.1} s.",
-                hospital.pumps(),
-                began.elapsed().as_secs_f64()
-            );
-        }
+        enrol(client, hospital, &over)?;
         let mut line = status::Line::new();
         if !over()
             && let Some(news) = story.roll_out()?
@@ -186,6 +192,7 @@ impl Demo {
         }
         let mut troubled = false;
         while !over() {
+            unsettle(&line)?;
             match status::look(client) {
                 Ok(seen) => {
                     troubled = false;
@@ -207,6 +214,35 @@ impl Demo {
         line.end();
         Ok(())
     }
+}
+
+/// Waits until every pump is in service, and shows how it comes on. Pumps that are taken down are not waited for long.
+fn enrol(client: &Client, hospital: &hospital::Hospital, over: &dyn Fn() -> bool) -> anyhow::Result<()> {
+    let (began, total) = (Instant::now(), hospital.pumps());
+    let mut enrolling = status::Progress::new("Enrolling", total);
+    let (mut newest, mut since) = (0, Instant::now());
+    while !over() {
+        let done = status::in_service(client)?;
+        enrolling.done(done);
+        if done >= total {
+            let took = began.elapsed().as_secs_f64();
+            enrolling.end(&format!("{total} pumps are enrolled and in service, after {took:.1} s."));
+            return Ok(());
+        }
+        if done != newest {
+            (newest, since) = (done, Instant::now());
+        }
+        if since.elapsed() > LONGEST_STANDSTILL {
+            let missing = total - done;
+            enrolling.end(&format!(
+                "{missing} of {total} pumps are not in service yet: `wardline enrol status` and the console say why."
+            ));
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    enrolling.end("Stopped before every pump had enrolled.");
+    Ok(())
 }
 
 /// A flag that SIGINT and SIGTERM raise; the second signal ends the program at once.

@@ -15,6 +15,9 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// How often a line is printed where there is no terminal, as in a log.
 const EVERY_IN_A_LOG: Duration = Duration::from_secs(30);
 
+/// The same while pumps start and enrol.
+const PROGRESS_IN_A_LOG: Duration = Duration::from_secs(5);
+
 /// What the hub says of the fleet at a moment.
 pub struct Seen {
     /// At a glance.
@@ -30,10 +33,10 @@ pub fn look(client: &Client) -> anyhow::Result<Seen> {
     Ok(Seen { overview, rollouts: rollouts.rollouts })
 }
 
-/// How many pumps are in service, of how many that are not in service yet or are.
-pub fn enrolled(client: &Client) -> anyhow::Result<(u64, u64)> {
+/// How many pumps are in service.
+pub fn in_service(client: &Client) -> anyhow::Result<u64> {
     let state: Enrolment = typed(client.get(RouteId::ApiEnrolment, &[], &[])?)?;
-    Ok((state.in_service, state.expected + state.enrolled + state.in_service))
+    Ok(state.in_service)
 }
 
 impl Seen {
@@ -56,12 +59,7 @@ impl Seen {
             format!("{} in therapy", overview.busy),
         ];
         if let Some(row) = self.rollout() {
-            let share = (row.adopted * 100).checked_div(row.pumps).unwrap_or(0);
-            let state = match row.state {
-                RolloutState::Running | RolloutState::Finished => String::new(),
-                other => format!(", {other}"),
-            };
-            parts.push(format!("library {} on {} of {} ({share} %{state})", row.version, row.adopted, row.pumps));
+            parts.push(adoption(row));
         }
         let count = |attention| {
             overview
@@ -81,6 +79,20 @@ impl Seen {
             n => parts.push(format!("{n} taken down")),
         }
         parts.join(" · ")
+    }
+}
+
+/// `library 2 on 18 of 24 (75 %)`.
+pub fn adoption(row: &RolloutRow) -> String {
+    let version = row.version;
+    let state = match row.state {
+        RolloutState::Running | RolloutState::Finished => String::new(),
+        other => format!(", {other}"),
+    };
+    match (row.adopted * 100).checked_div(row.pumps) {
+        Some(share) => format!("library {version} on {} of {} ({share} %{state})", row.adopted, row.pumps),
+        // The planner has not counted yet.
+        None => format!("the rollout of library {version} begins"),
     }
 }
 
@@ -137,11 +149,51 @@ impl Line {
     }
 }
 
-/// The bar while pumps enrol.
-pub fn enrolment_bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("Enrolling  {bar:30} {pos} of {len} pumps  {elapsed}") {
-        bar.set_style(style);
+/// How something that takes a while comes on: a bar on a terminal, a line now and then in a log.
+pub struct Progress {
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    total: u64,
+    printed: std::time::Instant,
+}
+
+impl Progress {
+    /// Nothing is done yet of `what`.
+    pub fn new(what: &'static str, total: u64) -> Self {
+        let bar = std::io::stdout().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stdout());
+            if let Ok(style) = ProgressStyle::with_template("{msg}  {bar:30} {pos} of {len} pumps  {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.set_message(what);
+            bar
+        });
+        Self { what, bar, total, printed: std::time::Instant::now() }
     }
-    bar
+
+    /// So many pumps are through by now.
+    pub fn done(&mut self, pumps: u64) {
+        match &self.bar {
+            Some(bar) => bar.set_position(pumps),
+            None if self.printed.elapsed() >= PROGRESS_IN_A_LOG => {
+                println!("{}: {pumps} of {} pumps", self.what, self.total);
+                self.printed = std::time::Instant::now();
+            }
+            None => {}
+        }
+    }
+
+    /// Says how it ended, in the bar's place.
+    pub fn end(self, text: &str) {
+        drop(self);
+        println!("{text}");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }

@@ -37,7 +37,8 @@ same_words!(
         Withdrawn,
         Controller,
         UnsupportedKind,
-        TooLarge
+        TooLarge,
+        StorageFull
     ]
 );
 

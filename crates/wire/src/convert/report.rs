@@ -100,7 +100,8 @@ same_words!(
         Refused,
         WentBack,
         NotItsTurn,
-        OutOfService
+        OutOfService,
+        StorageFull
     ]
 );
 same_words!(

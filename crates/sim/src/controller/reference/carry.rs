@@ -100,7 +100,7 @@ impl Inner {
         let result = match &offer {
             None => Err((Refusal::Digest, "the offer is not whole".to_owned())),
             Some(offer) => trust::verify(self.setup.trust, &self.folder, &self.setup.books, offer).and_then(|root| {
-                let storage = |error: std::io::Error| (Refusal::TooLarge, format!("it could not be kept: {error}"));
+                let storage = |error: std::io::Error| (Refusal::StorageFull, format!("it could not be kept: {error}"));
                 let artifact = offer.only(wardline_wire::Part::Artifact).unwrap_or_default();
                 self.folder.keep_release(&release, artifact).map_err(storage)?;
                 root.map_or(Ok(()), |root| self.folder.pin_root(&root).map_err(storage))

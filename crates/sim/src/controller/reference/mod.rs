@@ -184,7 +184,7 @@ impl Reference {
         let shelf = folder.shelf();
         let clock = setup.clock.clone();
         let mut fx: Vec<Effect> = Vec::new();
-        let machine = Controller::power_up(
+        let mut machine = Controller::power_up(
             wardline_pump::Rules::all(),
             setup.support,
             usize::from(setup.channels),
@@ -193,6 +193,7 @@ impl Reference {
             clock.now(),
             &mut fx,
         );
+        machine.hurry(clock.speed());
         let beds = machine.channels().iter().map(|_| Bed::empty(clock.now())).collect();
         let news: Arc<Notify> = Arc::default();
         let mut inner = Inner {
@@ -238,6 +239,7 @@ impl Reference {
         let pointer = inner.folder.pointer();
         inner.machine =
             Controller::power_up(wardline_pump::Rules::all(), support, channels, shelf, pointer, now, &mut fx);
+        inner.machine.hurry(self.clock.speed());
         inner.carry_out(fx);
         let shelf = *inner.machine.shelf();
         inner.folder.keep_shelf(shelf)?;
