@@ -361,7 +361,7 @@ async fn a_full_disk_leaves_a_usable_library_and_the_next_try_works() {
     let (release, artifact) = release_of(&demonstration(2).unwrap());
     let mut port = Port::connect(&pump).await;
     pump.disk(Room::None);
-    assert!(port.offer(release, artifact.clone()).await.is_err());
+    assert_eq!(port.offer(release, artifact.clone()).await, Err(Refusal::StorageFull));
     pump.disk(Room::Enough);
     assert_eq!(port.offer(release, artifact).await, Ok(()));
     let hold = port.hold(release).await.unwrap();
