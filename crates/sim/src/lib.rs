@@ -6,10 +6,14 @@
 //! | `search` | one pump, exhaustively: nurse × power × network × bad release |
 //! | `dice` | seeded randomness for stories |
 //! | `nurse` | people at the bedside, at a believable pace |
+//! | `bedside` | the two machines of one pump side by side, and what must hold at every step |
+//! | `month` | a hospital for a month on virtual time |
 //! | `hospital` | many pumps on real time and real sockets, with faults |
 
+pub mod bedside;
 pub mod controller;
 pub mod dice;
 pub mod hospital;
+pub mod month;
 pub mod nurse;
 pub mod search;

@@ -1,0 +1,392 @@
+//! The links between pumps and hub: the real session machine of each pump, and a network that delays, stalls, tears and
+//! loses.
+//!
+//! A link keeps its frames in order, as TCP does. A stall of less than a minute delays them; a longer one tears the link,
+//! and neither side is told: both find out by silence. A pump that loses its power says nothing either, so that its last
+//! frames may arrive, and a newer link may meet the older one at the hub.
+
+use wardline_model::{Sequence, Span, Time, covers};
+use wardline_pump::{Hub as HubIs, Input, SessionEffect, SessionInput};
+
+use super::agenda::{Down, Happens, Hello, Up};
+use super::pump::Transport;
+use super::settings::Wrong;
+use super::ward::{MINUTE, SECOND};
+use super::watch::Check;
+use super::world::World;
+
+/// How often a pump beats (as the hub's own default).
+pub(super) const HEARTBEAT: Span = Span::from_s(30);
+
+/// The longest stall that a connection survives.
+const STALL: u64 = MINUTE;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) pump: usize,
+    /// Frames no longer arrive.
+    torn: bool,
+    pump_open: bool,
+    pub(super) hub_open: bool,
+    up_free: Time,
+    down_free: Time,
+    pub(super) heard: Time,
+}
+
+/// How a pump leaves a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// The hub is told.
+    Closed,
+    /// It is not.
+    Silent,
+}
+
+impl World {
+    // ---- the network ------------------------------------------------------------------------------------------------
+
+    /// Until when the hub cannot be reached from this pump; the past when it can.
+    fn out_until(&self, pump: usize) -> Time {
+        let place = &self.pumps[pump];
+        let area = self.weather.cut_until[place.area.number];
+        area.max(self.weather.all_cut_until).max(place.away_until)
+    }
+
+    pub(super) fn reaches(&self, pump: usize) -> bool {
+        self.out_until(pump) <= self.now
+    }
+
+    fn delay(&mut self) -> u64 {
+        // Most words take milliseconds; some meet a busy radio.
+        if self.dice.net.percent(3) { self.dice.net.between(300, 6_000) } else { self.dice.net.between(5, 60) }
+    }
+
+    // ---- the pump's side --------------------------------------------------------------------------------------------
+
+    /// Brings one input to the session machine of a pump and carries out what follows. The slot machine hears of it in
+    /// its own turn.
+    pub(super) fn session(&mut self, pump: usize, input: SessionInput) {
+        let (now, draw) = (self.now, self.dice.net.roll());
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        let mut fx = Vec::new();
+        agent.session.step(input, now, draw, &mut fx);
+        for effect in fx {
+            match effect {
+                SessionEffect::Connect => self.connect(pump),
+                SessionEffect::Hello => self.hello(pump),
+                SessionEffect::Beat(_) => self.beat(pump),
+                SessionEffect::Up => {}
+                SessionEffect::Down => {
+                    self.unlinked(pump);
+                    self.step_later(pump, Input::Hub(HubIs::Lost));
+                }
+                SessionEffect::Drop => self.drop_transport(pump, Parting::Closed),
+            }
+        }
+        self.wake_session(pump);
+    }
+
+    fn unlinked(&mut self, pump: usize) {
+        self.tell(pump, || "the link is down".to_owned());
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        // What is acknowledged already cannot be ahead.
+        let acked = agent.queue.acked();
+        let _ = agent.queue.linked(acked);
+    }
+
+    fn wake_session(&mut self, pump: usize) {
+        let agents = self.pumps[pump].agents;
+        let now = self.now;
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        let at = agent.session.wake().0.max(now);
+        if agent.session_at.is_none_or(|set| at < set) {
+            agent.session_at = Some(at);
+            self.agenda.add(at, Happens::SessionWakes { pump, agent: agents });
+        }
+    }
+
+    pub(super) fn session_wakes(&mut self, pump: usize) {
+        let now = self.now;
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        if agent.session_at != Some(now) {
+            return;
+        }
+        agent.session_at = None;
+        if agent.session.wake().0 > now {
+            return self.wake_session(pump);
+        }
+        let was_up = agent.session.is_linked();
+        self.session(pump, SessionInput::Timer);
+        let is_up = self.pumps[pump].agent.as_ref().is_some_and(|agent| agent.session.is_linked());
+        // A beat on a quiet link changes nothing: that is what lets a month of idle pumps pass in seconds.
+        if was_up != is_up {
+            self.work(pump);
+        }
+    }
+
+    fn connect(&mut self, pump: usize) {
+        let takes = self.dice.net.between(20, 900);
+        let agents = self.pumps[pump].agents;
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        agent.attempts += 1;
+        let attempt = agent.attempts;
+        agent.transport = Transport::Connecting(attempt);
+        self.later(takes, Happens::Connects { pump, agent: agents, attempt });
+    }
+
+    /// The handshake: the network, the hub and its registry decide.
+    pub(super) fn connects(&mut self, pump: usize, attempt: u64) {
+        let Some(agent) = self.pumps[pump].agent.as_ref() else { return };
+        if agent.transport != Transport::Connecting(attempt) || !self.reaches(pump) {
+            // Given up, or the packets are lost: the session's own deadline ends it.
+            return;
+        }
+        let admitted =
+            self.hub.serves(pump) || (self.hub.up && self.settings.wrong == Some(Wrong::LinksTheQuarantined));
+        if !admitted {
+            if let Some(agent) = self.pumps[pump].agent.as_mut() {
+                agent.transport = Transport::None;
+            }
+            return self.session(pump, SessionInput::Closed { stay_away: None });
+        }
+        let link = self.next_link;
+        self.next_link += 1;
+        let now = self.now;
+        let new = Link { pump, torn: false, pump_open: true, hub_open: true, up_free: now, down_free: now, heard: now };
+        self.links.insert(link, new);
+        if let Some(agent) = self.pumps[pump].agent.as_mut() {
+            agent.transport = Transport::Open(link);
+        }
+        self.session(pump, SessionInput::Connected);
+    }
+
+    fn hello(&mut self, pump: usize) {
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        agent.greeted = agent.machine.epoch();
+        let generation = agent.machine.journal().generation();
+        self.send_up(pump, Up::Hello(Box::new(Hello { generation })));
+    }
+
+    /// A beat and its echo, at once: on a healthy link they change nothing else.
+    fn beat(&mut self, pump: usize) {
+        let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport) else { return };
+        let (now, reaches) = (self.now, self.reaches(pump));
+        let Some(open) = self.links.get_mut(&link) else { return };
+        if open.torn || !reaches {
+            return;
+        }
+        if open.hub_open {
+            open.heard = now;
+            if let Some(agent) = self.pumps[pump].agent.as_mut() {
+                agent.session.step(SessionInput::Heard, now, 0, &mut Vec::new());
+            }
+        } else {
+            // The hub's side is gone, and says so when it is spoken to.
+            self.later(20, Happens::Down { link, frame: Down::End });
+        }
+    }
+
+    pub(super) fn send_up(&mut self, pump: usize, frame: Up) {
+        let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport) else { return };
+        let delay = self.delay();
+        let at = self.then(delay);
+        if let Some(open) = self.links.get_mut(&link) {
+            open.up_free = open.up_free.max(at);
+            self.agenda.add(open.up_free, Happens::Up { link, frame });
+        }
+    }
+
+    pub(super) fn send_down(&mut self, link: u64, frame: Down) {
+        let delay = self.delay();
+        let at = self.then(delay);
+        if let Some(open) = self.links.get_mut(&link) {
+            open.down_free = open.down_free.max(at);
+            self.agenda.add(open.down_free, Happens::Down { link, frame });
+        }
+    }
+
+    /// The pump leaves its link.
+    pub(super) fn drop_transport(&mut self, pump: usize, parting: Parting) {
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        let was = std::mem::replace(&mut agent.transport, Transport::None);
+        let Transport::Open(link) = was else { return };
+        if let Some(open) = self.links.get_mut(&link) {
+            open.pump_open = false;
+            let (at, gone) = (open.up_free.max(self.now) + Span::from_ms(10), !open.hub_open);
+            if gone {
+                self.links.remove(&link);
+            } else if parting == Parting::Closed {
+                self.agenda.add(at, Happens::Up { link, frame: Up::End });
+            }
+        }
+    }
+
+    /// A connection of this pump tears; nobody is told.
+    pub(super) fn tear(&mut self, pump: usize) {
+        if let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport)
+            && let Some(open) = self.links.get_mut(&link)
+        {
+            open.torn = true;
+        }
+    }
+
+    // ---- arrivals ---------------------------------------------------------------------------------------------------
+
+    /// Whether a frame gets through now; `Err` with the time to try again when it is only delayed.
+    fn gets_through(&mut self, link: u64) -> Result<bool, Time> {
+        let Some(open) = self.links.get(&link) else { return Ok(false) };
+        if open.torn {
+            return Ok(false);
+        }
+        let out = self.out_until(open.pump);
+        if out <= self.now {
+            return Ok(true);
+        }
+        if out.since(self.now).as_ms() <= STALL {
+            return Err(out + Span::from_ms(50));
+        }
+        if let Some(open) = self.links.get_mut(&link) {
+            open.torn = true;
+        }
+        Ok(false)
+    }
+
+    pub(super) fn arrives_up(&mut self, link: u64, frame: Up) {
+        match self.gets_through(link) {
+            Err(again) => {
+                if let Some(open) = self.links.get_mut(&link) {
+                    open.up_free = open.up_free.max(again);
+                }
+                self.agenda.add(again, Happens::Up { link, frame });
+            }
+            Ok(false) => {}
+            Ok(true) => {
+                let Some(open) = self.links.get_mut(&link) else { return };
+                if !open.hub_open {
+                    return;
+                }
+                open.heard = self.now;
+                let pump = open.pump;
+                self.hub_hears(pump, link, frame);
+            }
+        }
+    }
+
+    pub(super) fn arrives_down(&mut self, link: u64, frame: Down) {
+        match self.gets_through(link) {
+            Err(again) => {
+                if let Some(open) = self.links.get_mut(&link) {
+                    open.down_free = open.down_free.max(again);
+                }
+                self.agenda.add(again, Happens::Down { link, frame });
+            }
+            Ok(false) => {}
+            Ok(true) => {
+                let Some(open) = self.links.get(&link) else { return };
+                let pump = open.pump;
+                let is_current =
+                    self.pumps[pump].agent.as_ref().is_some_and(|agent| agent.transport == Transport::Open(link));
+                if is_current && open.pump_open {
+                    self.pump_hears(pump, frame);
+                }
+            }
+        }
+    }
+
+    fn pump_hears(&mut self, pump: usize, frame: Down) {
+        if self.doomed(pump).is_some() {
+            return;
+        }
+        self.tell(pump, || match &frame {
+            Down::Goal(signed) => format!("hub sends a goal of {} bytes", signed.len()),
+            frame => format!("hub sends {frame:?}"),
+        });
+        self.session(pump, SessionInput::Heard);
+        match frame {
+            Down::Welcome(acked) => {
+                self.session(pump, SessionInput::Welcome { heartbeat: HEARTBEAT });
+                self.welcomed(pump, acked);
+            }
+            Down::Goal(signed) => self.goal_arrives(pump, &signed),
+            Down::Ack(acked) => self.acked(pump, acked),
+            Down::NewMetadata => self.step_later(pump, Input::Timer),
+            Down::Close { stay_away_s } => {
+                self.forget_transport(pump);
+                let stay_away = (stay_away_s > 0).then(|| Span::from_s(stay_away_s));
+                self.session(pump, SessionInput::Closed { stay_away });
+            }
+            Down::End => {
+                self.forget_transport(pump);
+                self.session(pump, SessionInput::Closed { stay_away: None });
+            }
+        }
+        self.work(pump);
+    }
+
+    /// The hub ended it: there is nothing left to close.
+    fn forget_transport(&mut self, pump: usize) {
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        if let Transport::Open(link) = std::mem::replace(&mut agent.transport, Transport::None) {
+            self.links.remove(&link);
+        }
+    }
+
+    fn welcomed(&mut self, pump: usize, acked: Sequence) {
+        covers!("N11");
+        self.watch.acknowledged(pump, acked);
+        let now = self.now;
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        if !agent.session.is_linked() {
+            return;
+        }
+        let behind = acked < agent.queue.acked() || agent.queue.linked(acked).is_err();
+        agent.report_at = Some(now);
+        let reached = Input::Hub(HubIs::Reached(agent.greeted));
+        self.watch.check(Check::N11, pump, !behind, || format!("the hub welcomed with {acked}, which cannot be"));
+        self.pumps[pump].compact();
+        self.step_later(pump, reached);
+    }
+
+    fn acked(&mut self, pump: usize, acked: Sequence) {
+        self.watch.acknowledged(pump, acked);
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        let believed = agent.queue.acknowledge(acked).is_ok();
+        self.watch.check(Check::N11, pump, believed, || format!("{acked} was acknowledged, and never was"));
+        self.pumps[pump].compact();
+    }
+
+    fn goal_arrives(&mut self, pump: usize, signed: &[u8]) {
+        covers!("N13", "N14");
+        match self.hub.verify(signed, self.pumps[pump].id) {
+            Some(goal) => self.step_later(pump, Input::Goal(Box::new(goal))),
+            None => self.watch.fail("N13", Some(pump), "a goal of the hub did not verify".to_owned()),
+        }
+    }
+
+    /// Ends links that were silent for longer than three beats, as the hub's watch does.
+    pub(super) fn cut_silent(&mut self) {
+        let now = self.now;
+        let limit = Span::from_ms(3 * HEARTBEAT.as_ms() + 2 * SECOND);
+        let silent: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, open)| open.hub_open && now.since(open.heard) > limit)
+            .map(|(link, _)| *link)
+            .collect();
+        for link in silent {
+            self.hub_drops(link);
+        }
+    }
+
+    /// The hub's side of a link is gone.
+    pub(super) fn hub_drops(&mut self, link: u64) {
+        let Some(open) = self.links.get_mut(&link) else { return };
+        open.hub_open = false;
+        let (pump, heard, gone) = (open.pump, open.heard, !open.pump_open);
+        if gone {
+            self.links.remove(&link);
+        }
+        self.hub.forget_link(pump, link, heard);
+    }
+}
