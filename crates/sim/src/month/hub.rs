@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, Refused, decide};
-use wardline_model::{Event, Generation, Goal, Lifecycle, PumpId, Report, Sequence, Time, covers};
+use wardline_model::{Event, Generation, Goal, Lifecycle, PumpId, Report, Sequence, Time, Wait, covers};
 use wardline_pump::Verified;
 use wardline_release::goal;
 use wardline_release::key::PublicKey;
@@ -219,11 +219,13 @@ impl World {
 
     fn hub_closes(&mut self, link: u64) {
         let now = self.now;
+        let Some(pump) = self.links.get(&link).map(|open| open.pump) else { return };
+        self.stir(pump);
         if let Some(open) = self.links.get_mut(&link) {
             open.hub_open = false;
-            let pump = open.pump;
-            self.hub.forget_link(pump, link, now);
         }
+        self.hub.forget_link(pump, link, now);
+        self.wake_session(pump);
     }
 
     // ---- the group commit -------------------------------------------------------------------------------------------
@@ -288,9 +290,11 @@ impl World {
         }
         row.received = received;
         row.seen = row.seen.max(Some(received));
-        let matters = row.report.as_ref().is_none_or(|old| {
-            old.slots != report.slots || old.generation != report.generation || old.hold != report.hold
-        });
+        let told = |report: &Report| {
+            let slot = report.slots.drug_library;
+            (report.generation, report.hold, slot.state, slot.active, slot.last, slot.wait == Some(Wait::Refused))
+        };
+        let matters = row.report.as_ref().is_none_or(|old| told(old) != told(&report));
         row.report = Some(report);
         if matters {
             self.plan_soon();

@@ -67,6 +67,7 @@ impl World {
     /// Brings one input to the session machine of a pump and carries out what follows. The slot machine hears of it in
     /// its own turn.
     pub(super) fn session(&mut self, pump: usize, input: SessionInput) {
+        self.catch_up(pump);
         let (now, draw) = (self.now, self.dice.net.roll());
         let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
         let mut fx = Vec::new();
@@ -95,10 +96,53 @@ impl World {
         let _ = agent.queue.linked(acked);
     }
 
-    fn wake_session(&mut self, pump: usize) {
-        let agents = self.pumps[pump].agents;
+    /// Whether beats and their echoes pass on this link, and nothing else will end it.
+    fn is_healthy(&self, pump: usize) -> bool {
+        let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport) else {
+            return false;
+        };
+        self.links.get(&link).is_some_and(|open| open.hub_open && !open.torn) && self.reaches(pump)
+    }
+
+    /// The beats that passed on a healthy link since anybody looked. Nobody waits for them one by one: that is what lets a
+    /// month of idle pumps pass in seconds.
+    fn catch_up(&mut self, pump: usize) {
         let now = self.now;
         let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        if !agent.drowsy {
+            return;
+        }
+        agent.drowsy = false;
+        let mut heard = None;
+        while agent.session.is_linked() && agent.session.wake().0 < now {
+            let at = agent.session.wake().0;
+            // Beat and echo; a healthy link does nothing else by itself.
+            agent.session.step(SessionInput::Timer, at, 0, &mut Vec::new());
+            agent.session.step(SessionInput::Heard, at, 0, &mut Vec::new());
+            heard = Some(at);
+        }
+        if let (Transport::Open(link), Some(heard)) = (agent.transport, heard)
+            && let Some(open) = self.links.get_mut(&link)
+        {
+            open.heard = open.heard.max(heard);
+        }
+    }
+
+    /// Something is about to end the health of this pump's link: from here on its session is watched beat by beat.
+    pub(super) fn stir(&mut self, pump: usize) {
+        self.catch_up(pump);
+    }
+
+    /// To be called after what [`World::stir`] was called before.
+    pub(super) fn wake_session(&mut self, pump: usize) {
+        let agents = self.pumps[pump].agents;
+        let now = self.now;
+        let healthy = self.is_healthy(pump);
+        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
+        if healthy && agent.session.is_linked() {
+            agent.drowsy = true;
+            return;
+        }
         let at = agent.session.wake().0.max(now);
         if agent.session_at.is_none_or(|set| at < set) {
             agent.session_at = Some(at);
@@ -113,13 +157,12 @@ impl World {
             return;
         }
         agent.session_at = None;
-        if agent.session.wake().0 > now {
+        if agent.drowsy || agent.session.wake().0 > now {
             return self.wake_session(pump);
         }
         let was_up = agent.session.is_linked();
         self.session(pump, SessionInput::Timer);
         let is_up = self.pumps[pump].agent.as_ref().is_some_and(|agent| agent.session.is_linked());
-        // A beat on a quiet link changes nothing: that is what lets a month of idle pumps pass in seconds.
         if was_up != is_up {
             self.work(pump);
         }
@@ -208,6 +251,7 @@ impl World {
 
     /// The pump leaves its link.
     pub(super) fn drop_transport(&mut self, pump: usize, parting: Parting) {
+        self.stir(pump);
         let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
         let was = std::mem::replace(&mut agent.transport, Transport::None);
         let Transport::Open(link) = was else { return };
@@ -224,11 +268,13 @@ impl World {
 
     /// A connection of this pump tears; nobody is told.
     pub(super) fn tear(&mut self, pump: usize) {
+        self.stir(pump);
         if let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport)
             && let Some(open) = self.links.get_mut(&link)
         {
             open.torn = true;
         }
+        self.wake_session(pump);
     }
 
     // ---- arrivals ---------------------------------------------------------------------------------------------------
@@ -372,6 +418,8 @@ impl World {
             .links
             .iter()
             .filter(|(_, open)| open.hub_open && now.since(open.heard) > limit)
+            // On a healthy link the pump was heard all the time.
+            .filter(|(link, open)| !self.is_newest(open.pump, **link) || !self.is_healthy(open.pump))
             .map(|(link, _)| *link)
             .collect();
         for link in silent {
@@ -379,14 +427,21 @@ impl World {
         }
     }
 
+    fn is_newest(&self, pump: usize, link: u64) -> bool {
+        self.pumps[pump].agent.as_ref().is_some_and(|agent| agent.transport == Transport::Open(link))
+    }
+
     /// The hub's side of a link is gone.
     pub(super) fn hub_drops(&mut self, link: u64) {
+        let Some(pump) = self.links.get(&link).map(|open| open.pump) else { return };
+        self.stir(pump);
         let Some(open) = self.links.get_mut(&link) else { return };
         open.hub_open = false;
-        let (pump, heard, gone) = (open.pump, open.heard, !open.pump_open);
+        let (heard, gone) = (open.heard, !open.pump_open);
         if gone {
             self.links.remove(&link);
         }
         self.hub.forget_link(pump, link, heard);
+        self.wake_session(pump);
     }
 }

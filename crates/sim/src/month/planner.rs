@@ -2,7 +2,7 @@
 //! the watcher's own count of what the planner promises.
 
 use wardline_fleet::adoption::Point;
-use wardline_fleet::plan::{GoalChange, PumpFacts, Rollout, Rules, Standing, Verdict, plan};
+use wardline_fleet::plan::{GoalChange, Plan, PumpFacts, Rollout, Rules, Standing, Verdict, plan};
 use wardline_model::{
     CareArea, HoldSupport, Kind, Lifecycle, Model, Outcome, ReleaseRef, SlotState, Span, Time, Wait, covers,
 };
@@ -19,7 +19,7 @@ use super::world::World;
 /// little longer.
 const SOON: u64 = 5 * SECOND;
 /// How often it takes a turn when nothing changed: rests and patience end by the clock alone.
-const AT_LEAST_EVERY: u64 = 5 * MINUTE;
+const AT_LEAST_EVERY: u64 = 10 * MINUTE;
 /// How often it looks for links that fell silent.
 const TICK: u64 = 30 * SECOND;
 
@@ -82,16 +82,14 @@ impl World {
         for at in running {
             self.counts.plans += 1;
             self.sample(at, now);
-            let rules = self.hub.rolling[at].rules.clone();
-            let verdict = plan(&Rollout { rules: rules.clone(), standing: Standing::Running }, &facts, now).verdict;
+            let mut rules = self.hub.rolling[at].rules.clone();
+            if self.settings.wrong == Some(Wrong::ForgetsTheCap) {
+                rules.cap = usize::MAX;
+            }
+            let Plan { verdict, changes, .. } = plan(&Rollout { rules, standing: Standing::Running }, &facts, now);
             if self.stops(at, &verdict) {
                 continue;
             }
-            let mut used = rules;
-            if self.settings.wrong == Some(Wrong::ForgetsTheCap) {
-                used.cap = usize::MAX;
-            }
-            let changes = plan(&Rollout { rules: used, standing: Standing::Running }, &facts, now).changes;
             // A second planner works on the same facts now and then: the database refuses what comes second.
             let twice = self.dice.trouble.percent(5);
             self.save_goals(at, &changes);

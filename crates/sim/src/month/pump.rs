@@ -102,6 +102,8 @@ pub(super) struct Agent {
     pub(super) disk_again: Option<Time>,
     pub(super) alarm_at: Option<Time>,
     pub(super) session_at: Option<Time>,
+    /// Nobody waits for the beats of its healthy link.
+    pub(super) drowsy: bool,
 }
 
 /// The connection to the hub.
@@ -211,6 +213,7 @@ impl Pump {
             disk_again: None,
             alarm_at: None,
             session_at: None,
+            drowsy: false,
         });
     }
 

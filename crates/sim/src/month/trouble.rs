@@ -132,12 +132,17 @@ impl World {
             }
             Trouble::AreaCut => {
                 let area = (self.dice.trouble.roll() % AREAS.len() as u64) as usize;
-                self.weather.cut_until[area] = self.for_a_while("care areas cut off", 10 * MINUTE, 8 * HOUR);
+                let until = self.for_a_while("care areas cut off", 10 * MINUTE, 8 * HOUR);
+                self.cut(|world| world.weather.cut_until[area] = until);
             }
             Trouble::AllCut => {
-                self.weather.all_cut_until = self.for_a_while("networks cut off", 5 * MINUTE, 3 * HOUR);
+                let until = self.for_a_while("networks cut off", 5 * MINUTE, 3 * HOUR);
+                self.cut(|world| world.weather.all_cut_until = until);
             }
-            Trouble::Roams => self.pumps[pump].away_until = self.for_a_while("pumps out of reach", SECOND, 40 * MINUTE),
+            Trouble::Roams => {
+                let until = self.for_a_while("pumps out of reach", SECOND, 40 * MINUTE);
+                self.away(pump, until);
+            }
             Trouble::Tears => {
                 self.count("connections torn");
                 self.tear(pump);
@@ -173,6 +178,19 @@ impl World {
         self.count(what);
         let lasts = self.dice.trouble.between(least, most);
         self.then(lasts)
+    }
+
+    /// The network changes under everybody's links.
+    fn cut(&mut self, change: impl FnOnce(&mut Self)) {
+        (0..self.pumps.len()).for_each(|pump| self.stir(pump));
+        change(self);
+        (0..self.pumps.len()).for_each(|pump| self.wake_session(pump));
+    }
+
+    fn away(&mut self, pump: usize, until: Time) {
+        self.stir(pump);
+        self.pumps[pump].away_until = until;
+        self.wake_session(pump);
     }
 
     fn arm(&mut self, pump: usize, what: Death) {
@@ -257,7 +275,7 @@ impl World {
         self.count("pumps lost");
         self.watch_taken_down(pump);
         let away = self.dice.trouble.between(2 * HOUR, 12 * DAY);
-        self.pumps[pump].away_until = self.then(away);
+        self.away(pump, self.then(away));
         // Some are never found.
         if self.dice.trouble.percent(60) {
             self.later(away, Happens::Trouble(Trouble::Find(pump)));
