@@ -7,7 +7,7 @@
 use wardline_model::{Decimal, Kind, Refusal, ReleaseRef, Switch};
 use wardline_pump::{Controller as Said, Effect, Input, SwitchProblem};
 
-use crate::controller::{Ask, Channel, Formulary, Limits, Pointer, SwitchRefused, Unreadable, Word};
+use crate::controller::{self, Ask, Channel, Formulary, Limits, Pointer, SwitchRefused, Unreadable, Word};
 
 /// What the controller says, as the pump machine hears it.
 #[must_use]
@@ -40,11 +40,11 @@ pub fn asked(effect: &Effect) -> Option<Ask> {
         Effect::Stage(of) if by_controller(of.kind) => Some(Ask::Offered(*of)),
         Effect::AskHold(of) => Some(Ask::Hold(*of)),
         Effect::ReleaseHold(id) => Some(Ask::ReleaseHold(*id)),
-        Effect::Switch { to, hold } if by_controller(to.kind) => Some(Ask::MakeCurrent { hold: *hold, release: *to }),
-        Effect::GoBack { kind, to: Some(to), hold } if by_controller(*kind) => {
+        Effect::Switch { to, hold } if !is_beside(to.kind) => Some(Ask::MakeCurrent { hold: *hold, release: *to }),
+        Effect::GoBack { kind, to: Some(to), hold } if !is_beside(*kind) => {
             Some(Ask::MakeCurrent { hold: *hold, release: *to })
         }
-        Effect::Inspect(kind) if by_controller(*kind) => Some(Ask::ReadBack(*kind)),
+        Effect::Inspect(kind) if !is_beside(*kind) => Some(Ask::ReadBack(*kind)),
         Effect::Persist(_)
         | Effect::Fetch(_)
         | Effect::Stage(_)
@@ -55,11 +55,21 @@ pub fn asked(effect: &Effect) -> Option<Ask> {
         | Effect::Record(_)
         | Effect::Report
         | Effect::Ready
+        | Effect::Keep(_)
         | Effect::Forget(_) => None,
     }
 }
 
-/// Whether the therapy controller switches this kind.
+/// Whether the agent itself puts the new beside the old.
+#[must_use]
+pub fn is_beside(kind: Kind) -> bool {
+    match kind.row().switch {
+        Switch::Beside => true,
+        Switch::Pointer | Switch::Bank => false,
+    }
+}
+
+/// Whether the therapy controller keeps and switches this kind.
 #[must_use]
 pub fn by_controller(kind: Kind) -> bool {
     match kind.row().switch {
@@ -95,6 +105,20 @@ pub enum Cause {
     Bedside,
     /// The agent, the storage, a timer.
     Other,
+}
+
+impl Cause {
+    /// Who brought this step about.
+    #[must_use]
+    pub const fn of(input: &controller::Input) -> Self {
+        match input {
+            controller::Input::Bedside(_) => Self::Bedside,
+            controller::Input::Port(_)
+            | controller::Input::Verified { .. }
+            | controller::Input::Moved(_)
+            | controller::Input::Timer => Self::Other,
+        }
+    }
 }
 
 /// A never event that a step of the controller broke: its id and what was seen.

@@ -1,5 +1,6 @@
 //! `wardline sim`: parts of the simulated hospital on their own, for makers of pumps and for trying an agent by hand.
 
+mod month;
 mod search;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ enum SimCommand {
     Controller(Controller),
     /// Search one pump exhaustively: nurse, power, network and bad releases, in every order
     Search(search::Search),
+    /// Live through a month of a whole hospital in seconds, with everything that can go wrong
+    Month(month::Month),
 }
 
 /// Serves the reference therapy controller until Ctrl-C. It is what a maker's own controller is measured against: it
@@ -71,6 +74,7 @@ impl Sim {
         match self.command {
             SimCommand::Controller(controller) => controller.run(),
             SimCommand::Search(search) => search.run(),
+            SimCommand::Month(month) => month.run(),
         }
     }
 }

@@ -173,6 +173,7 @@ impl World {
             | Effect::GoBack { .. }
             | Effect::AskHold(_)
             | Effect::ReleaseHold(_)
+            | Effect::Keep(_)
             | Effect::Ready => {}
         }
         true

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use ed25519_dalek::SigningKey;
 use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, Refused, decide};
 use wardline_model::{Event, Generation, Goal, Lifecycle, PumpId, Report, Sequence, Time, Wait, covers};
-use wardline_pump::Verified;
-use wardline_release::goal;
 use wardline_release::key::PublicKey;
+use wardline_release::{Verified, goal};
 
 use super::agenda::{Down, Happens, Up};
 use super::planner::Rolling;
@@ -120,7 +119,7 @@ impl Hub {
 
     /// The pump's own check of a signed goal, against the key that it pinned.
     pub(super) fn verify(&self, signed: &[u8], pump: PumpId) -> Option<Verified<Goal>> {
-        goal::verify(signed, &self.public, pump).ok().map(|goal| Verified::from_verifier(goal.into_inner()))
+        goal::verify(signed, &self.public, pump).ok()
     }
 
     /// This moment by the hub's clock.

@@ -23,7 +23,7 @@ impl World {
         self.tell(pump, || format!("controller hears {input:?}"));
         let place = &mut self.pumps[pump];
         let Some(body) = place.body.as_mut() else { return };
-        let cause = if matches!(input, Input::Bedside(_)) { Cause::Bedside } else { Cause::Other };
+        let cause = Cause::of(&input);
         let before = body.controller.channels().to_vec();
         let pointer = place.disk.pointer;
         let mut fx = Vec::new();

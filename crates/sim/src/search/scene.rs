@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use wardline_model::{Decimal, Digest, HoldSupport, Kind, PumpId, ReleaseRef, Version};
+use wardline_model::{Digest, HoldSupport, Kind, PumpId, ReleaseRef, Version};
 use wardline_pump::Rules;
-
-use crate::controller::{Formulary, Limits, Pointer, Unreadable};
 
 /// What is wrong with a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,21 +90,4 @@ impl Scene {
     pub(super) fn flaw(&self, of: ReleaseRef) -> Flaw {
         self.flaws.get(&(of.kind, of.version.0)).copied().unwrap_or(Flaw::Sound)
     }
-}
-
-/// Every library has one entry, and its upper limit is its version: mixed limits would show.
-pub(super) struct Shelved(pub Pointer);
-
-impl Formulary for Shelved {
-    fn limits(&self, of: &ReleaseRef, _entry: &str) -> Result<Limits, Unreadable> {
-        match self.0 {
-            Pointer::Whole(stored) if stored == *of => Ok(limits(*of)),
-            Pointer::Whole(_) | Pointer::Torn | Pointer::Empty => Err(Unreadable::NotWhole),
-        }
-    }
-}
-
-/// The limits in a release.
-pub(super) fn limits(of: ReleaseRef) -> Limits {
-    Limits { low: Decimal::ZERO, high: Decimal::from_int(100 + of.version.0 as i32) }
 }

@@ -1,11 +1,12 @@
 //! The effects of the two machines, carried out.
 
-use wardline_model::{Kind, Proof, Refusal, ReleaseRef, Switch};
-use wardline_pump::{Contents, Controller as Said, Effect, Expected, FetchProblem, Found, Input, SwitchProblem};
+use wardline_model::{Kind, Proof, Refusal, ReleaseRef};
+use wardline_pump::{Contents, Effect, Expected, FetchProblem, Found, Input};
 
 use super::bank::is_bank;
-use super::{Link, NOW, Network, World, by_controller};
-use crate::controller::{self, Ask, Pointer, SwitchRefused, Word};
+use super::{Link, NOW, Network, World};
+use crate::bedside::{asked, heard, is_beside};
+use crate::controller::{self, Pointer};
 use crate::search::Never;
 use crate::search::scene::Flaw;
 
@@ -25,31 +26,24 @@ impl World {
 
     pub(super) fn agent_does(&mut self) {
         let Some(effect) = self.now.agent_does.pop_front() else { return };
+        if let Some(ask) = asked(&effect) {
+            return self.now.to_controller.push_back(ask);
+        }
         match effect {
             Effect::Persist(mut journal) => {
                 journal.retime(NOW);
                 self.now.disk = Some(journal);
             }
             Effect::Fetch(of) => self.fetch(of),
-            Effect::Stage(of) if by_controller(of.kind) => self.now.to_controller.push_back(Ask::Offered(of)),
             Effect::Stage(of) => self.now.to_agent.push_back(Input::Staged { release: of, result: Ok(()) }),
-            Effect::AskHold(of) => self.now.to_controller.push_back(Ask::Hold(of)),
-            Effect::ReleaseHold(id) => self.now.to_controller.push_back(Ask::ReleaseHold(id)),
-            Effect::Switch { to, hold } if !is_beside(to.kind) => {
-                self.now.to_controller.push_back(Ask::MakeCurrent { hold, release: to });
-            }
             Effect::Switch { to, .. } => self.write(to.kind, Some(to)),
-            Effect::GoBack { kind, to: Some(to), hold } if !is_beside(kind) => {
-                self.now.to_controller.push_back(Ask::MakeCurrent { hold, release: to });
-            }
             Effect::GoBack { kind, to, .. } => self.write(kind, to),
-            Effect::Inspect(kind) if !is_beside(kind) => self.now.to_controller.push_back(Ask::ReadBack(kind)),
             Effect::Inspect(kind) => self.find(kind),
             Effect::Relink(epoch) => self.now.hub = Link::Wanted(epoch),
             Effect::Ready => self.now.ready = true,
             Effect::Record(event) => self.judge(&event),
             Effect::Keep(what) => self.keep(what),
-            Effect::Report | Effect::Forget(_) => {}
+            Effect::AskHold(_) | Effect::ReleaseHold(_) | Effect::Report | Effect::Forget(_) => {}
         }
     }
 
@@ -112,7 +106,7 @@ impl World {
                 let result = if signed { Ok(()) } else { Err(Refusal::Signatures) };
                 self.tell_controller(controller::Input::Verified { release: of, result }, NOW);
             }
-            controller::Effect::Say(word) => self.say(word),
+            controller::Effect::Say(word) => self.now.to_agent.push_back(heard(word)),
             controller::Effect::ReadBack { kind, .. } => self.find(kind),
             controller::Effect::Refuse { why: controller::Refused::NoLibrary, .. } => {
                 self.break_it("N7: a nurse was told that there is no library");
@@ -120,36 +114,6 @@ impl World {
             controller::Effect::Refuse { .. } | controller::Effect::Show { .. } => {}
         }
     }
-
-    fn say(&mut self, word: Word) {
-        let said = match word {
-            Word::Hello(support) => Input::Controller(Said::Present(support)),
-            Word::Status(therapy) => Input::Controller(Said::Therapy(therapy)),
-            Word::HoldGranted { id, .. } => Input::Controller(Said::HoldGranted(id)),
-            Word::HoldDenied(_) => Input::Controller(Said::HoldDenied),
-            Word::HoldBroken(id) => Input::Controller(Said::HoldBroken(id)),
-            Word::Verdict(release, result) => Input::Staged { release, result },
-            Word::Switched(release) => Input::Switched { kind: release.kind, to: Some(release), result: Ok(()) },
-            Word::SwitchRefused(release, why) => {
-                Input::Switched { kind: release.kind, to: Some(release), result: Err(problem(why)) }
-            }
-        };
-        self.now.to_agent.push_back(said);
-    }
-}
-
-const fn problem(why: SwitchRefused) -> SwitchProblem {
-    match why {
-        SwitchRefused::NoHold | SwitchRefused::Busy => SwitchProblem::NoHold,
-        SwitchRefused::NotVerified => SwitchProblem::NotStaged,
-        SwitchRefused::BelowFloor => SwitchProblem::Refused(Refusal::BelowFloor),
-        SwitchRefused::Storage => SwitchProblem::Storage,
-    }
-}
-
-/// Whether the agent itself puts the new beside the old.
-fn is_beside(kind: Kind) -> bool {
-    kind.row().switch == Switch::Beside
 }
 
 /// Whether power may go before this effect and after it, with different worlds.

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use ed25519_dalek::SigningKey;
-use wardline_model::{Digest, Generation, Goal, Kind, PerKind, ReleaseRef, Switch, Time, Version};
+use wardline_model::{Digest, Generation, Goal, Kind, PerKind, ReleaseRef, Time, Version};
 use wardline_pump::{Effect, Input, Journal, LinkEpoch, Machine};
 use wardline_release::{Verified, goal, key::PublicKey};
 
@@ -32,6 +32,7 @@ use super::explore;
 use super::fingerprint::{self, Fingerprint};
 use super::never::Never;
 use super::scene::{Agent, Keeps, PUMP, Scene, release};
+use crate::bedside::{Cause, Shelved, by_controller};
 use crate::controller::{self, Ask, Controller, Pointer, Shelf};
 use bank::BootLoader;
 use moves::Move;
@@ -159,12 +160,12 @@ impl World {
 
     fn tell_controller(&mut self, input: controller::Input, at: Time) {
         let before = self.now.controller.clone();
-        let bedside = matches!(input, controller::Input::Bedside(_));
+        let cause = Cause::of(&input);
         let mut fx = vec![];
-        let shelved = super::scene::Shelved(self.now.stored.drug_library);
+        let shelved = Shelved(self.now.stored.drug_library);
         self.now.controller.step(input, at, &shelved, &mut fx);
         self.now.controller.retime(at);
-        self.watch_therapy(&before, bedside);
+        self.watch_therapy(&before, cause);
         self.now.controller_does.extend(fx);
     }
 
@@ -211,11 +212,6 @@ impl explore::World for World {
     fn is_fair(mv: Move) -> bool {
         mv.is_fair()
     }
-}
-
-/// Whether the therapy controller switches this kind.
-fn by_controller(kind: Kind) -> bool {
-    kind.row().switch == Switch::Pointer
 }
 
 /// The hub's goals, each signed and verified once.
