@@ -148,6 +148,7 @@ routes! {
     ApiPumpFound Post "/api/v1/pumps/{pump}/found" Api (Needs(QuarantinePumps)) Some("pump.found"), ty::<t::Reason>(), ty::<t::Decided>(), "A lost pump was found: it may enrol again";
     ApiPumpRetire Post "/api/v1/pumps/{pump}/retire" Api (Needs(RetirePumps)) Some("pump.retire"), ty::<t::Reason>(), ty::<t::Decided>(), "End a pump's life: its certificate is revoked for good";
     ApiPumpReEnrol Post "/api/v1/pumps/{pump}/re-enrol" Api (Needs(RetirePumps)) Some("pump.re-enrol"), ty::<t::Reason>(), ty::<t::Decided>(), "Revoke a pump's certificate and let it enrol anew, as after a repair";
+    ApiAdmission Get "/api/v1/admission/{certificate}" Api (Needs(ReadFleet)) None, None, ty::<t::Admission>(), "Which part of the network a certificate's holder belongs to, as FreeRADIUS asks it; refused when it belongs nowhere";
     ApiEnrolment Get "/api/v1/enrolment" Api (Needs(ReadFleet)) None, None, ty::<t::Enrolment>(), "Who is expected, who is pending, which codes are out";
     ApiCodesCreate Post "/api/v1/enrolment/codes" Api (Needs(EnrolPumps)) Some("enrolment.code.create"), ty::<t::NewCodes>(), ty::<t::MadeCodes>(), "Make one-time enrolment codes, shown once";
     ApiManifestImport Post "/api/v1/enrolment/manifest" Api (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, ty::<t::ManifestResult>(), "Import a CSV of expected pumps, all rows or none";

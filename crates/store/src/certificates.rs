@@ -398,6 +398,18 @@ impl Store {
         .await
     }
 
+    /// The certificate with this serial number.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn certificate(&self, serial: &str) -> Result<Option<CertificateRow>, StoreError> {
+        self.step("reading a certificate", async {
+            let row = query(format!("{SELECT} WHERE serial = $1")).bind(serial.to_owned());
+            row.fetch_optional(&self.core.read).await?.as_ref().map(CertificateRow::read).transpose()
+        })
+        .await
+    }
+
     /// Current certificates that end before this moment: for renewals that did not come.
     ///
     /// # Errors

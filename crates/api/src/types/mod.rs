@@ -4,6 +4,7 @@
 //! may be left out is an `Option`.
 
 mod account;
+mod admission;
 mod audit;
 mod enrolment;
 mod overview;
@@ -12,6 +13,7 @@ mod release;
 mod rollout;
 
 pub use account::*;
+pub use admission::*;
 pub use audit::*;
 pub use enrolment::*;
 pub use overview::*;

@@ -16,6 +16,7 @@
 //! | `pictures`, `time_line` | SVG drawn on the server |
 //! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
 
+mod admission;
 mod app;
 mod assets;
 mod audit;

@@ -15,7 +15,7 @@ use wardline_api::{Access, Method, ROUTES, Route, RouteId, Surface};
 use super::app::Console;
 use super::fault::Fault;
 use super::guard::{body_limit, guard};
-use super::{assets, audit, enrolment, live, metrics, overview, pump, pumps, rollouts, settings, sign_in};
+use super::{admission, assets, audit, enrolment, live, metrics, overview, pump, pumps, rollouts, settings, sign_in};
 
 /// What answers for every address that is not in the table.
 static NOWHERE: Route = Route {
@@ -97,6 +97,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiPumpFound => on(m, pump::api_found),
         RouteId::ApiPumpRetire => on(m, pump::api_retire),
         RouteId::ApiPumpReEnrol => on(m, pump::api_re_enrol),
+        RouteId::ApiAdmission => on(m, admission::api),
         RouteId::ApiEnrolment => on(m, enrolment::api),
         RouteId::ApiCodesCreate => on(m, enrolment::api_codes),
         RouteId::ApiManifestImport => on(m, enrolment::api_manifest),
