@@ -28,6 +28,13 @@ const DEBIAN: &[Debian] = &[
     Debian { present: || has("gcc"), package: "gcc", suite: "everything (aws-lc and SQLite are compiled)" },
     Debian { present: || has("openssl"), package: "openssl", suite: "certificates checked by an independent program" },
     Debian { present: || has("curl"), package: "curl", suite: "EST enrolment by an independent client" },
+    Debian {
+        present: || in_sbin("freeradius"),
+        package: "freeradius",
+        suite: "Wi-Fi admission by a real RADIUS server",
+    },
+    Debian { present: has_rlm_rest, package: "freeradius-rest", suite: "Wi-Fi admission by a real RADIUS server" },
+    Debian { present: || has("eapol_test"), package: "eapoltest", suite: "Wi-Fi admission by a real RADIUS server" },
     Debian { present: || postgres_bin().is_some(), package: "postgresql", suite: "the store on PostgreSQL" },
     Debian { present: || has("chromium"), package: "chromium", suite: "the console in a real browser" },
     Debian { present: || has("node"), package: "nodejs", suite: "the console in a real browser" },
@@ -46,6 +53,15 @@ pub fn postgres_bin() -> Option<PathBuf> {
         versions.flatten().map(|entry| entry.path().join("bin")).filter(|bin| bin.join("initdb").is_file()).collect();
     found.sort();
     found.pop()
+}
+
+/// Servers live where an ordinary user's path does not look.
+fn in_sbin(program: &str) -> bool {
+    has(program) || Path::new("/usr/sbin").join(program).is_file()
+}
+
+fn has_rlm_rest() -> bool {
+    Path::new("/usr/lib/freeradius/rlm_rest.so").is_file()
 }
 
 fn has_venv() -> bool {

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
 use crate::{
-    account, audit, backup, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, release, rollout,
-    serve, sim,
+    account, audit, backup, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, radius, release,
+    rollout, serve, sim,
 };
 
 const TOUR: &str = "\
@@ -87,6 +87,8 @@ enum Command {
     Restore(backup::Restore),
     /// The hub's own keys
     Keys(backup::KeysCommand),
+    /// Wi-Fi admission of pumps by a RADIUS server
+    Radius(radius::Radius),
     /// Look for what is not in order on this machine
     Doctor(doctor::Doctor),
     /// Parts of the simulated hospital on their own
@@ -116,6 +118,7 @@ impl Cli {
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Radius(radius) => radius.run(&access),
             Command::Doctor(doctor) => doctor.run(&access),
             Command::Sim(sim) => sim.run(),
             Command::Completions(completions) => {

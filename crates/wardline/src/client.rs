@@ -235,6 +235,8 @@ fn tls_config(ca: &str) -> anyhow::Result<rustls::ClientConfig> {
         .with_no_client_auth())
 }
 
+pub mod plain;
+
 #[cfg(test)]
 mod live;
 #[cfg(test)]

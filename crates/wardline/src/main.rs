@@ -22,6 +22,7 @@ mod print;
 mod pump;
 mod pumps;
 mod quarantine;
+mod radius;
 mod release;
 mod rollout;
 mod serve;
