@@ -12,7 +12,8 @@ use crate::effect::LinkEpoch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId(pub u64);
 
-/// One thing that happened. Late and repeated inputs are harmless: each names what it speaks of.
+/// One thing that happened. Late and repeated inputs are harmless, because each names what it speaks of; but a look at a
+/// slot and a granted hold answer a question of this run, so an edge that starts anew drops those from before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Input {
     /// The hub's goal. Only the verifier of `wardline_release::goal` can make one: an unchecked goal does not compile.

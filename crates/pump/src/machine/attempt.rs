@@ -193,6 +193,7 @@ impl Machine {
             Proof::HubReached if whole(found) == Some(attempt.to) => {}
             // Went back by itself (a boot loader): that it could not be proven is all that is known.
             Proof::HubReached if whole(found) == attempt.from => self.close(Outcome::Unproven, attempt.from, fx),
+            Proof::HubReached if *found == Found::Torn => self.repair(attempt, Outcome::Unproven, fx),
             Proof::HubReached => self.turn_back(Outcome::Unproven, fx),
         }
     }

@@ -349,3 +349,6 @@ fn whole(found: &Found) -> Option<wardline_model::ReleaseRef> {
         Found::Whole(..) | Found::Nothing | Found::Torn => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,7 +111,7 @@ impl Machine {
     }
 
     /// Nothing whole is active, so nothing can be running on it: the old is put back at once.
-    fn repair(&mut self, attempt: &Attempt, outcome: Outcome, fx: &mut Effects) {
+    pub(super) fn repair(&mut self, attempt: &Attempt, outcome: Outcome, fx: &mut Effects) {
         self.turn_back(outcome, fx);
         self.going = Going::Back;
         fx.push(Effect::GoBack { kind: attempt.kind(), to: attempt.from, hold: None });
