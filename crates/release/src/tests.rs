@@ -13,6 +13,7 @@ use crate::client::{self, Client, Need, Persist, Search, Stored};
 use crate::json::Value;
 use crate::key::PublicKey;
 use crate::release::sha256;
+use crate::therapy::Floors;
 use crate::{Refused, Verified, Why, goal, therapy};
 
 const NOW: Time = Time::from_unix_s(1_800_000_000);
@@ -84,7 +85,7 @@ impl Repo {
     }
 
     fn bundle(&self, roots: &[Vec<u8>]) -> Result<therapy::Accepted, Refused> {
-        self.bundle_with(roots, &self.delegated_file(), &self.artifact, Version(0))
+        self.bundle_with(roots, &self.delegated_file(), &self.artifact, &Floors::default())
     }
 
     fn bundle_with(
@@ -92,11 +93,11 @@ impl Repo {
         roots: &[Vec<u8>],
         delegated: &[u8],
         artifact: &[u8],
-        floor: Version,
+        floors: &Floors,
     ) -> Result<therapy::Accepted, Refused> {
         let targets = self.get(&format!("{}.targets.json", self.version));
         let bundle = therapy::Bundle { roots, targets, delegated, artifact };
-        therapy::verify(&self.root, &bundle, &self.release, floor)
+        therapy::verify(&self.root, &bundle, &self.release, floors)
     }
 }
 
@@ -218,7 +219,7 @@ fn no_flipped_bit_of_any_file_is_believed() {
         let mut artifact = repo.artifact.clone();
         artifact[at] ^= 1;
         assert!(client::artifact(&good, artifact.clone()).is_err());
-        let refused = repo.bundle_with(&[], &repo.delegated_file(), &artifact, Version(0)).unwrap_err();
+        let refused = repo.bundle_with(&[], &repo.delegated_file(), &artifact, &Floors::default()).unwrap_err();
         assert_eq!(refused.refusal(), Refusal::Digest);
     }
 }
@@ -257,7 +258,9 @@ fn rollback_freeze_and_mixture_are_refused() {
 fn a_controller_refuses_what_lies_below_its_floor_and_what_was_withdrawn() {
     covers!("N13");
     let mut repo = Repo::new();
-    let below = repo.bundle_with(&[], &repo.delegated_file(), &repo.artifact, Version(8)).unwrap_err();
+    let below = repo
+        .bundle_with(&[], &repo.delegated_file(), &repo.artifact, &Floors { release: Version(8), ..Floors::default() })
+        .unwrap_err();
     assert_eq!(below.refusal(), Refusal::BelowFloor);
     let entry = Entry { withdrawn: Some("wrong heparin unit".into()), ..repo.entry() };
     let delegated = author::delegated(2, LATER, &[entry]).signed_by(&[&key(6), &key(7)]).to_bytes();

@@ -2,7 +2,7 @@
 //! says what the agent and what the therapy side must answer. The folders are made by this file, from fixed keys and a
 //! fixed date, so they can be made again: `WARDLINE_WRITE_VECTORS=1 cargo test -p wardline-release --test vectors`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use wardline_model::{Kind, ReleaseRef, Time, Version, covers};
 use wardline_release::author::{self, Draft, Entry, Role, TopRoles};
 use wardline_release::client::{Client, Need, Persist, Search, Stored};
 use wardline_release::key::PublicKey;
-use wardline_release::therapy::{self, Bundle};
+use wardline_release::therapy::{self, Bundle, Floor, Floors};
 use wardline_release::{Refused, client};
 
 const NOW: Time = Time::from_unix_s(1_800_000_000);
@@ -37,8 +37,23 @@ fn sign(draft: Draft, keys: &[u8]) -> Vec<u8> {
 }
 
 fn root(version: u64, holders: &[u8], signers: &[u8]) -> Vec<u8> {
-    let [timestamp, snapshot, targets] = [3, 4, 5].map(|n| role(&[n], 1));
+    root_naming(5, version, holders, signers)
+}
+
+/// A root that names this key for the targets role.
+fn root_naming(targets: u8, version: u64, holders: &[u8], signers: &[u8]) -> Vec<u8> {
+    let [timestamp, snapshot, targets] = [3, 4, targets].map(|n| role(&[n], 1));
     sign(author::root(version, LATER, &TopRoles { root: role(holders, 2), timestamp, snapshot, targets }), signers)
+}
+
+/// What a therapy controller keeps that accepted these versions, all of them signed by the people above.
+fn floors(targets: u64, role: u64) -> Vec<u8> {
+    let ids = |keys: &[u8]| -> BTreeSet<String> {
+        keys.iter().map(|n| PublicKey::from(key(*n).verifying_key()).id()).collect()
+    };
+    let floor = |version, keys: &[u8]| Floor { version, keys: ids(keys) };
+    let (targets, role) = (floor(targets, &[5]), floor(role, &[6, 7, 8]));
+    serde_json::to_vec(&Floors { root: 1, targets, role, release: Version(6) }).unwrap()
 }
 
 fn entry() -> Entry {
@@ -131,7 +146,10 @@ fn cases() -> Vec<Case> {
         ("truncated", with(&|p| p.artifact = &GOOD[..GOOD.len() - 1]), "Digest", "Digest"),
         ("withdrawn", with(&withdrawn), "Withdrawn", "Withdrawn"),
     ];
-    cases.push(("rolled-back", rolled_back(), "Stale", "ok"));
+    cases.push(("rolled-back", rolled_back(), "Stale", "Stale"));
+    cases.push(("replayed-before-withdrawal", replayed_before_withdrawal(), "Stale", "Stale"));
+    cases.push(("replayed-targets", replayed_targets(), "Stale", "Stale"));
+    cases.push(("replayed-root", replayed_root(), "Signatures", "Signatures"));
     cases.push(("mixed-snapshot", mixed(), "Digest", "ok"));
     cases.push(("wrong-root-chain", root_chain(&[20, 21], &[20, 21]), "Signatures", "Signatures"));
     cases.push(("root-skips-a-version", root_skip(), "Stale", "Stale"));
@@ -164,7 +182,7 @@ fn wrong_path(plan: &mut Plan<'_>) {
 
 fn withdrawn(plan: &mut Plan<'_>) {
     let entry = Entry { withdrawn: Some("wrong heparin limit".into()), ..entry() };
-    plan.pharmacy = pharmacy(1, &[entry], LATER, &[6, 7]);
+    plan.pharmacy = pharmacy(plan.version, &[entry], LATER, &[6, 7]);
 }
 
 fn resign(file: &str, by: u8) -> Vec<u8> {
@@ -173,12 +191,39 @@ fn resign(file: &str, by: u8) -> Vec<u8> {
 
 /// The pump has seen version 2 (`held-…`); the repository shows version 1 again.
 fn rolled_back() -> Files {
-    let newer = Plan { version: 2, pharmacy: pharmacy(2, &[entry()], LATER, &[6, 7]), ..Plan::good() }.build();
+    let pharmacy = pharmacy(2, &[entry()], LATER, &[6, 7]);
+    replayed(&Plan { version: 2, pharmacy, ..Plan::good() }, floors(1, 2))
+}
+
+/// In version 2 the release was withdrawn. The repository shows the time before.
+fn replayed_before_withdrawal() -> Files {
+    let mut newer = Plan { version: 2, ..Plan::good() };
+    withdrawn(&mut newer);
+    replayed(&newer, floors(1, 2))
+}
+
+/// The pump has seen version 2 of the top-level targets. The repository shows version 1, with a newer list below it.
+fn replayed_targets() -> Files {
+    replayed(&Plan { version: 2, ..Plan::good() }, floors(2, 1))
+}
+
+/// The good repository, shown to a pump that has seen this newer one.
+fn replayed(newer: &Plan<'_>, floors: Vec<u8>) -> Files {
+    let newer = newer.build();
     let mut files = Plan::good().build();
     for name in ["timestamp.json", "2.snapshot.json"] {
         let held = name.trim_start_matches("2.");
         files.insert(format!("held-{held}"), newer[name].clone());
     }
+    files.insert("held-floors.json".into(), floors);
+    files
+}
+
+/// The pump pins root 2, which took the targets key away. The repository shows root 1 and what that key signed.
+fn replayed_root() -> Files {
+    let mut files = Plan::good().build();
+    files.insert("1.root.json".into(), root(1, &[1, 2], &[1, 2]));
+    files.insert("trusted-root.json".into(), root_naming(11, 2, &[1, 2], &[1, 2]));
     files
 }
 
@@ -246,14 +291,17 @@ fn agent(files: &Files, asked: &ReleaseRef) -> Result<(), Refused> {
 }
 
 fn therapy_side(files: &Files, asked: &ReleaseRef) -> Result<(), Refused> {
-    let roots: Vec<Vec<u8>> = files.get("2.root.json").cloned().into_iter().collect();
+    let roots: Vec<Vec<u8>> =
+        ["1.root.json", "2.root.json"].iter().filter_map(|name| files.get(*name).cloned()).collect();
+    let floors =
+        files.get("held-floors.json").map_or_else(Floors::default, |kept| serde_json::from_slice(kept).unwrap());
     let bundle = Bundle {
         roots: &roots,
         targets: &files["1.targets.json"],
         delegated: &files["1.drug-library.json"],
         artifact: &files["artifact"],
     };
-    therapy::verify(&files["trusted-root.json"], &bundle, asked, Version(0)).map(drop)
+    therapy::verify(&files["trusted-root.json"], &bundle, asked, &floors).map(drop)
 }
 
 fn word(result: Result<(), Refused>) -> String {

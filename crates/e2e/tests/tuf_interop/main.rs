@@ -150,5 +150,5 @@ fn we_read_what_python_tuf_wrote() {
     client.release(&listed, &asked, Version(0)).unwrap();
     let (targets, delegated) = (file("1.targets.json").unwrap(), file("1.drug-library.json").unwrap());
     let bundle = therapy::Bundle { roots: &[], targets: &targets, delegated: &delegated, artifact: &artifact };
-    therapy::verify(&root, &bundle, &asked, Version(0)).unwrap();
+    therapy::verify(&root, &bundle, &asked, &therapy::Floors::default()).unwrap();
 }

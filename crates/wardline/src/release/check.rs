@@ -11,7 +11,7 @@ use wardline_release::client::{Client, Need, Search, Stored};
 use wardline_release::json::Value;
 use wardline_release::limits::MAX_TARGETS_BYTES;
 use wardline_release::meta::{self, Signed, Targets};
-use wardline_release::therapy::{self, Bundle};
+use wardline_release::therapy::{self, Bundle, Floors};
 use wardline_release::{Why, release_path};
 
 use super::desk::{Desk, Founders, Person, ROLE};
@@ -153,7 +153,7 @@ pub fn as_a_pump(desk: &Desk, files: &BTreeMap<String, Vec<u8>>, now: Time) -> a
     for entry in &listed {
         let artifact = desk.artifact(entry.reference.version)?;
         let bundle = Bundle { roots: &roots, targets, delegated, artifact: &artifact };
-        match therapy::verify(first, &bundle, &entry.reference, Version(0)) {
+        match therapy::verify(first, &bundle, &entry.reference, &Floors::default()) {
             Ok(_) => {}
             Err(refused) if entry.withdrawn.is_some() && matches!(refused.why, Why::Withdrawn(_)) => {}
             Err(refused) => bail!("{refused}"),

@@ -13,7 +13,8 @@ use super::acts::name;
 use super::bed::{Run, microlitres};
 use super::books::{Book, Books};
 use super::folder::Folder;
-use super::{Change, Inner, MOST_CHANGES, MOST_WORDS, trust};
+use super::offer::Offer;
+use super::{Change, Inner, MOST_CHANGES, MOST_WORDS, Setup, trust};
 
 /// A hard maximum for an entry that has none: more than any dose, and still exact.
 const NO_MAXIMUM: Decimal = Decimal::from_int(i32::MAX);
@@ -99,17 +100,28 @@ impl Inner {
         let offer = self.offered.take().filter(|offer| offer.release == release);
         let result = match &offer {
             None => Err((Refusal::Digest, "the offer is not whole".to_owned())),
-            Some(offer) => trust::verify(self.setup.trust, &self.folder, &self.setup.books, offer).and_then(|root| {
-                let storage = |error: std::io::Error| (Refusal::StorageFull, format!("it could not be kept: {error}"));
-                let artifact = offer.only(wardline_wire::Part::Artifact).unwrap_or_default();
-                self.folder.keep_release(&release, artifact).map_err(storage)?;
-                root.map_or(Ok(()), |root| self.folder.pin_root(&root).map_err(storage))
-            }),
+            Some(offer) => self.accept(offer),
         };
+        self.sentence.clear();
         if let Err((_, sentence)) = &result {
             tracing::info!(serial = %self.setup.serial, %sentence, "the controller refused a release");
+            self.sentence.clone_from(sentence);
         }
         Input::Verified { release, result: result.map_err(|(refusal, _)| refusal) }
+    }
+
+    /// Verifies, then keeps: the artifact first, and floors and root in one write. When that fails, nothing was accepted.
+    fn accept(&self, offer: &Offer) -> Result<(), trust::Refused> {
+        covers!("N13");
+        let Setup { trust, books, .. } = &self.setup;
+        let used = self.machine.shelf().floor.map(|floor| floor.version).unwrap_or_default();
+        let accepted = trust::verify(*trust, &self.folder, books, offer, used)?;
+        let storage = |error: std::io::Error| (Refusal::StorageFull, format!("it could not be kept: {error}"));
+        let artifact = offer.only(wardline_wire::Part::Artifact).unwrap_or_default();
+        self.folder.keep_release(&offer.release, artifact).map_err(storage)?;
+        accepted.map_or(Ok(()), |accepted| {
+            self.folder.keep_trusted(accepted.new_root.as_deref(), &accepted.floors).map_err(storage)
+        })
     }
 
     fn show(&mut self, channel: u8, state: ChannelState, library: Option<Version>, inputs: &mut VecDeque<Input>) {
@@ -248,7 +260,10 @@ impl Inner {
                 },
             },
             Word::HoldBroken(id) => Say::HoldBroken { hold: id.0 },
-            Word::Verdict(release, verdict) => Say::Verdict { release, verdict, detail: String::new() },
+            Word::Verdict(release, verdict) => {
+                let detail = std::mem::take(&mut self.sentence).chars().take(limits::DETAIL / 4).collect();
+                Say::Verdict { release, verdict, detail }
+            }
             Word::Switched(release) => Say::Switched { kind: release.kind, to: Some(release) },
             Word::SwitchRefused(release, why) => Say::SwitchRefused {
                 kind: release.kind,

@@ -162,6 +162,8 @@ struct Inner {
     request: u64,
     incoming: Option<Offer>,
     offered: Option<Offer>,
+    /// Why the last offer was refused, in a sentence for the agent's log.
+    sentence: String,
     /// Why the last key did nothing.
     refused: Option<super::words::Refused>,
     changes: VecDeque<Change>,
@@ -178,9 +180,7 @@ impl Reference {
     /// What the system said about the folder.
     pub fn power_up(setup: Setup) -> io::Result<Self> {
         let folder = Folder::open(&setup.folder, setup.flush)?;
-        if let Some(root) = setup.root.as_deref().filter(|_| folder.root().is_none()) {
-            folder.pin_root(root)?;
-        }
+        setup.root.as_deref().map_or(Ok(()), |root| folder.pin_first(root))?;
         let shelf = folder.shelf();
         let clock = setup.clock.clone();
         let mut fx: Vec<Effect> = Vec::new();
@@ -206,6 +206,7 @@ impl Reference {
             request: 0,
             incoming: None,
             offered: None,
+            sentence: String::new(),
             refused: None,
             changes: VecDeque::new(),
             news: Arc::clone(&news),

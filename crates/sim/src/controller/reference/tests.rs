@@ -13,6 +13,8 @@ use wardline_wire::{Ask, DenyReason, Holding, SwitchRefusal};
 
 use super::*;
 
+mod floors;
+
 fn setup(folder: &Path, trust: Trust) -> Setup {
     Setup {
         folder: folder.to_owned(),

@@ -2,7 +2,7 @@
 
 use wardline_library::digest_of;
 use wardline_model::{Refusal, Version, covers};
-use wardline_release::therapy::{self, Bundle};
+use wardline_release::therapy::{self, Accepted, Bundle, Floors};
 use wardline_wire::Part;
 
 use super::books::Books;
@@ -22,15 +22,22 @@ pub enum Trust {
 /// Why a release was refused: the word for the hub, and a sentence for people.
 pub type Refused = (Refusal, String);
 
-/// Verifies an offer; gives the newest root of its chain when it is newer than the pinned one, to be pinned.
+/// Verifies an offer against what the folder trusts and the newest release that was `used`. Gives what must be kept before
+/// the verdict is said: the floors from now on, and a newer root. Nothing where nothing but the digest is trusted.
 ///
 /// # Errors
-/// The reason to refuse.
-pub fn verify(trust: Trust, folder: &Folder, books: &Books, offer: &Offer) -> Result<Option<Vec<u8>>, Refused> {
+/// The reason to refuse; nothing may be kept then.
+pub fn verify(
+    trust: Trust,
+    folder: &Folder,
+    books: &Books,
+    offer: &Offer,
+    used: Version,
+) -> Result<Option<Accepted>, Refused> {
     covers!("N4", "N13");
     let artifact = offer.only(Part::Artifact).ok_or_else(missing)?;
-    let root = match trust {
-        Trust::Pinned => signed(folder, offer, artifact)?,
+    let accepted = match trust {
+        Trust::Pinned => Some(signed(folder, offer, artifact, used)?),
         Trust::DigestOnly => None,
     };
     if artifact.len() as u64 != offer.release.length || digest_of(artifact) != offer.release.digest {
@@ -44,17 +51,18 @@ pub fn verify(trust: Trust, folder: &Folder, books: &Books, offer: &Offer) -> Re
             format!("the library says version {}, the release {}", book.library.version(), offer.release.version);
         return Err((Refusal::Controller, sentence));
     }
-    Ok(root)
+    Ok(accepted)
 }
 
 fn missing() -> Refused {
     (Refusal::Signatures, "the offer lacks a part, or has one twice".to_owned())
 }
 
-/// Root chain from the pinned root, targets, threshold of the delegated role, digest: all by the pure crate `release`.
-/// No clock: the pump's may be wrong, and the agent's own check looks at expiry.
-fn signed(folder: &Folder, offer: &Offer, artifact: &[u8]) -> Result<Option<Vec<u8>>, Refused> {
-    let pinned = folder.root().ok_or_else(|| {
+/// Root chain from the pinned root, targets, threshold of the delegated role, floors, digest: all by the pure crate
+/// `release`. No clock: the pump's may be wrong, and the agent's own check looks at expiry.
+fn signed(folder: &Folder, offer: &Offer, artifact: &[u8], used: Version) -> Result<Accepted, Refused> {
+    let trusted = folder.trusted();
+    let pinned = trusted.root.ok_or_else(|| {
         (Refusal::Signatures, "this controller has no pinned root: commission the pump first".to_owned())
     })?;
     let roots: Vec<Vec<u8>> = offer.roots().map(<[u8]>::to_vec).collect();
@@ -64,8 +72,7 @@ fn signed(folder: &Folder, offer: &Offer, artifact: &[u8]) -> Result<Option<Vec<
         delegated: offer.only(Part::Delegated).ok_or_else(missing)?,
         artifact,
     };
-    // The floor is the machine's: it knows about going back under the hold that made a switch.
-    therapy::verify(&pinned, &bundle, &offer.release, Version::default())
-        .map(|accepted| accepted.new_root)
+    let floors = Floors { release: trusted.floors.release.max(used), ..trusted.floors };
+    therapy::verify(&pinned, &bundle, &offer.release, &floors)
         .map_err(|refused| (refused.refusal(), refused.to_string()))
 }
