@@ -54,7 +54,7 @@
     } catch {
       show("stale", "not live");
     } finally {
-      const rest = Math.max(300, 10 * (performance.now() - began));
+      const rest = Math.max(200, 4 * (performance.now() - began));
       setTimeout(() => { busy = false; if (again) { again = false; refresh(); } }, rest);
     }
   };

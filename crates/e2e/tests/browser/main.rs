@@ -1,7 +1,7 @@
 //! The console in real Chromium, driven by `browser/walk.mjs`: every page in light and dark, wide and narrow, keyboard,
 //! accessibility, content policy, live refresh.
 //!
-//! `WARDLINE_SHOTS=folder` keeps the pictures. Without Chromium, node or the npm folder the tests say so and pass; under
+//! The pictures of every page are kept in `target/shots` (or the folder that `WARDLINE_SHOTS` names), for looking at. Without Chromium, node or the npm folder the tests say so and pass; under
 //! `CI=true` that is a failure.
 
 mod serve;
@@ -42,19 +42,29 @@ async fn walk(case: &str, fleet: ward::Fleet) {
     let Some(tools) = tools() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let hub = serve::Hub::start(folder.path()).await;
-    let made = ward::fill(&hub.store, fleet).await;
+    let made = if fleet == ward::Fleet::None { None } else { Some(ward::fill(&hub.store, fleet).await) };
+    if fleet == ward::Fleet::Ward {
+        ward::strangers(&hub.store).await;
+    }
     let link = ward::account(&hub.store, "anna", Role::Administrator).await;
+    let viewer = ward::viewer(&hub.store).await;
     let token = ward::token(&hub.store).await;
     hub.changes.touch_all();
-    let shots = std::env::var("WARDLINE_SHOTS").map_or_else(|_| folder.path().join("shots"), PathBuf::from);
+    let shots = std::env::var("WARDLINE_SHOTS")
+        .map_or_else(|_| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../shots"), PathBuf::from);
+    let stories: Vec<String> =
+        made.iter().flat_map(|made| &made.stories).map(|(name, id)| format!("{name}={id}")).collect();
+    let stories = stories.join(" ");
     let mut command = tokio::process::Command::new("node");
     command
         .arg(&tools.walk)
         .env("WARDLINE_URL", format!("https://localhost:{}", hub.port))
         .env("WARDLINE_LINK", format!("/sign-in/once?token={link}"))
         .env("WARDLINE_TOKEN", token)
-        .env("WARDLINE_PUMP", made.pump.to_string())
-        .env("WARDLINE_ROLLOUT", made.rollout.to_string())
+        .env("WARDLINE_VIEWER", format!("/sign-in/once?token={viewer}"))
+        .env("WARDLINE_PUMP", made.as_ref().map_or_else(String::new, |made| made.pump.to_string()))
+        .env("WARDLINE_ROLLOUT", made.as_ref().map_or_else(String::new, |made| made.rollout.to_string()))
+        .env("WARDLINE_STORIES", stories)
         .env("WARDLINE_SHOTS", shots)
         .env("WARDLINE_CASE", case)
         .env("WARDLINE_PROFILE", folder.path().join("profile"))
@@ -77,4 +87,9 @@ async fn a_ward_of_24() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hospital_of_20_000() {
     walk("hospital", ward::Fleet::Hospital).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_without_pumps() {
+    walk("empty", ward::Fleet::None).await;
 }

@@ -12,7 +12,7 @@ use wardline_model::{
 };
 use wardline_store::{
     Actor, AdoptionSample, Artifact, Decision, Entry, ExpectedPump, Journal, LifecycleChange, NewCertificate, NewGoal,
-    NewRelease, NewReport, NewRollout, NewUser, Publication, Store,
+    NewRelease, NewReport, NewRollout, NewUser, Publication, Sighting, Store,
 };
 
 /// How large.
@@ -22,12 +22,16 @@ pub enum Fleet {
     Ward,
     /// 20,000 pumps in 40 care areas.
     Hospital,
+    /// No pump at all.
+    None,
 }
 
 /// What the walk needs to know.
 pub struct Made {
     /// A pump with a story.
     pub pump: PumpId,
+    /// One pump of each story: its name and its id.
+    pub stories: Vec<(&'static str, PumpId)>,
     /// The rollout that is on its way.
     pub rollout: u64,
 }
@@ -47,6 +51,8 @@ pub async fn account(store: &Store, name: &str, role: Role) -> String {
     let decision = by("init", "first start", now());
     let user = NewUser { name: name.into(), display: "Anna Berg".into(), role, password: None };
     store.create_user(&user, &decision).await.expect("an account");
+    let vera = NewUser { name: "vera".into(), display: "Vera".into(), role: Role::Viewer, password: None };
+    store.create_user(&vera, &decision).await.expect("an account");
     let other = NewUser { name: "paul".into(), display: "Paul".into(), role: Role::Pharmacist, password: None };
     store.create_user(&other, &decision).await.expect("an account");
     store.new_sign_in_link(name, Span::from_h(1), &decision).await.expect("a link").token
@@ -106,6 +112,29 @@ fn digest(bytes: &[u8]) -> Digest {
     Digest::from_bytes(digest.as_ref().try_into().expect("32 bytes"))
 }
 
+/// Makes a one-time sign-in link for the account that may only look.
+pub async fn viewer(store: &Store) -> String {
+    store.new_sign_in_link("vera", Span::from_h(1), &by("init", "walk", now())).await.expect("a link").token
+}
+
+/// What one door saw, so that the list of the refused is not empty.
+pub async fn strangers(store: &Store) {
+    let seen = |claim: &str, source: &str, reason: &str, count| Sighting {
+        claim: claim.into(),
+        source: source.into(),
+        reason: reason.into(),
+        count,
+        first: now() - Span::from_h(3),
+        last: now() - Span::from_min(4),
+    };
+    let list = [
+        seen("", "10.66.4.19", "not-tls", 212),
+        seen("CN=old-pump", "10.20.0.77", "unknown-issuer", 3),
+        seen("", "fd00:20::1:77", "peer-refused-us", 9),
+    ];
+    store.save_sightings(&list).await.expect("sightings");
+}
+
 /// Fills the database.
 pub async fn fill(store: &Store, fleet: Fleet) -> Made {
     let start = now() - Span::from_h(5);
@@ -136,12 +165,26 @@ pub async fn fill(store: &Store, fleet: Fleet) -> Made {
         let sample = AdoptionSample { at, settled: wanted * settled / 100, staged: wanted * staged / 100, wanted };
         store.sample_adoption(Kind::DrugLibrary, Version(8), sample).await.expect("a sample");
     }
-    Made { pump: ids[2], rollout: rollout.id }
+    let stories = [
+        ("infusing", 0),
+        ("well", 1),
+        ("staged", 2),
+        ("fetching", 5),
+        ("trial", 7),
+        ("refused", 11),
+        ("quarantined", 13),
+        ("silent", 15),
+        ("no-hold", 16),
+        ("enrolled", 20),
+        ("expected", 22),
+    ];
+    Made { pump: ids[2], stories: stories.map(|(name, n)| (name, ids[n])).to_vec(), rollout: rollout.id }
 }
 
 async fn expect(store: &Store, fleet: Fleet, at: Time) -> Vec<PumpId> {
     let (count, areas): (usize, Vec<String>) = match fleet {
         Fleet::Ward => (24, ["Intensive care", "Oncology", "Paediatrics"].map(String::from).to_vec()),
+        Fleet::None => (0, Vec::new()),
         Fleet::Hospital => {
             (20_000, (1..=40).map(|n| if n <= 6 { format!("ICU {n}") } else { format!("Ward {n}") }).collect())
         }

@@ -44,6 +44,8 @@ pub(super) struct Snapshot {
     /// What is searched, in lower case, in the order of `rows`.
     haystacks: Arc<Vec<String>>,
     places: Arc<BTreeMap<PumpId, usize>>,
+    /// The names of the care areas, in order.
+    pub areas: Arc<BTreeSet<String>>,
 }
 
 /// Makes and shares snapshots.
@@ -173,6 +175,7 @@ impl Snapshot {
             store.all_pumps().await?.iter().map(|row| Arc::new(views::pump_row(row, &coming, now))).collect();
         rows.sort_by(|a, b| a.asset_tag.cmp(&b.asset_tag));
         let haystacks = rows.iter().map(|row| haystack(row)).collect();
+        let areas = rows.iter().map(|row| row.care_area.to_string()).collect();
         let places = rows.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
         Ok(Self {
             taken: now,
@@ -182,6 +185,7 @@ impl Snapshot {
             coming,
             haystacks: Arc::new(haystacks),
             places: Arc::new(places),
+            areas: Arc::new(areas),
         })
     }
 
@@ -189,7 +193,7 @@ impl Snapshot {
     fn put(&mut self, row: &store::PumpRow, now: Time) -> bool {
         let Some(&place) = self.places.get(&row.id) else { return false };
         let row = views::pump_row(row, &self.coming, now);
-        if self.rows[place].asset_tag != row.asset_tag {
+        if self.rows[place].asset_tag != row.asset_tag || self.rows[place].care_area != row.care_area {
             return false;
         }
         let hay = haystack(&row);
@@ -267,14 +271,13 @@ pub(super) fn counts(row: &PumpRow) -> bool {
 }
 
 /// How many call for which attention; every attention is there.
-pub(super) fn by_attention<'a>(rows: impl Iterator<Item = &'a PumpRow> + Clone) -> Vec<AttentionCount> {
-    Attention::ALL
-        .iter()
-        .map(|&attention| AttentionCount {
-            attention,
-            pumps: rows.clone().filter(|row| row.attention == attention).count() as u64,
-        })
-        .collect()
+pub(super) fn by_attention<'a>(rows: impl Iterator<Item = &'a PumpRow>) -> Vec<AttentionCount> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        *counts.entry(views::urgency(row.attention)).or_insert(0u64) += 1;
+    }
+    let count = |attention| counts.get(&views::urgency(attention)).copied().unwrap_or(0);
+    Attention::ALL.iter().map(|&attention| AttentionCount { attention, pumps: count(attention) }).collect()
 }
 
 /// How many have a link.

@@ -1,5 +1,6 @@
 //! Overview: is my fleet safe right now, and what needs a person?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -48,18 +49,12 @@ pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers:
     let safe = of(Attention::Good) + of(Attention::Waiting);
     let (attention, answer) =
         answer(total, safe, of(Attention::NeedsPerson), of(Attention::Danger), of(Attention::Unknown));
-    let mut names: Vec<&str> = fleet.iter().map(|row| row.care_area.as_str()).collect();
-    names.sort_by_cached_key(|name| natural(name));
-    names.dedup();
-    let care_areas = names
+    let care_areas = by_area(&fleet)
         .into_iter()
-        .map(|name| {
-            let of_area: Vec<&PumpRow> = fleet.iter().copied().filter(|row| row.care_area.as_str() == name).collect();
-            AreaCount {
-                name: name.into(),
-                pumps: of_area.len() as u64,
-                by_attention: fleet::by_attention(of_area.iter().copied()),
-            }
+        .map(|(name, of_area)| AreaCount {
+            name: name.into(),
+            pumps: of_area.len() as u64,
+            by_attention: fleet::by_attention(of_area.into_iter()),
         })
         .collect();
     let busy = fleet.iter().filter(|row| row.therapy.state().is_some_and(ChannelState::is_busy)).count() as u64;
@@ -81,6 +76,17 @@ pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers:
         expiring,
         strangers,
     }
+}
+
+/// The pumps of each care area, the areas in the order that people expect.
+fn by_area<'a>(fleet: &[&'a PumpRow]) -> Vec<(&'a str, Vec<&'a PumpRow>)> {
+    let mut areas = BTreeMap::<&str, Vec<&PumpRow>>::new();
+    for row in fleet {
+        areas.entry(row.care_area.as_str()).or_default().push(row);
+    }
+    let mut areas: Vec<_> = areas.into_iter().collect();
+    areas.sort_by_cached_key(|(name, _)| natural(name));
+    areas
 }
 
 /// Sorts `Ward 7` before `Ward 10`: every run of digits counts as its number.
@@ -233,17 +239,13 @@ pub(super) async fn show_page(
         .care_areas
         .iter()
         .map(|count| {
-            let of_area: Vec<&PumpRow> =
-                snapshot.all().filter(|row| fleet::counts(row) && row.care_area.as_str() == count.name).collect();
-            Area {
-                href: format!("/pumps?area={}", percent_encode(&count.name)),
-                picture: if small {
-                    pictures::cells(&of_area)
-                } else {
-                    pictures::shares(&count.by_attention, count.pumps)
-                },
-                count: count.clone(),
-            }
+            let of_area = |row: &&PumpRow| fleet::counts(row) && row.care_area.as_str() == count.name;
+            let picture = if small {
+                pictures::cells(&snapshot.all().filter(of_area).collect::<Vec<_>>())
+            } else {
+                pictures::shares(&count.by_attention, count.pumps)
+            };
+            Area { href: format!("/pumps?area={}", percent_encode(&count.name)), picture, count: count.clone() }
         })
         .collect();
     let counts = view

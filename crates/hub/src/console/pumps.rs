@@ -1,5 +1,6 @@
 //! Pumps: find one among 20,000, or choose a set.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -132,7 +133,7 @@ struct PumpsPage {
     answer: String,
     states: Vec<Chip>,
     others: Vec<Chip>,
-    areas: Vec<String>,
+    areas: Arc<BTreeSet<String>>,
     first: Head,
     heads: Vec<Head>,
     columns: Vec<(&'static str, &'static str, bool)>,
@@ -179,9 +180,6 @@ pub(super) async fn show_page(
     let now = console.now();
     let snapshot = console.fleet.snapshot(now).await?;
     let list = snapshot.page(&query);
-    let mut areas: Vec<String> = snapshot.all().map(|row| row.care_area.to_string()).collect();
-    areas.sort_unstable();
-    areas.dedup();
     let chosen: Vec<&str> = fields.all("column").collect();
     let shown: Vec<&'static str> = COLUMNS
         .iter()
@@ -198,7 +196,7 @@ pub(super) async fn show_page(
         answer: answer(&list, &query, snapshot.all().count() as u64),
         states: state_chips(&fields, &query, &snapshot),
         others: other_chips(&fields, &query, &snapshot),
-        areas,
+        areas: Arc::clone(&snapshot.areas),
         first: head(&fields, &query, "Pump", Some(PumpSort::AssetTag)),
         heads: COLUMNS
             .iter()
@@ -276,10 +274,13 @@ fn other_chips(fields: &Fields, query: &PumpQuery, snapshot: &fleet::Snapshot) -
         });
     }
     let without_life = PumpQuery { lifecycle: None, ..query.clone() };
-    let rows = snapshot.select(&without_life);
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for row in snapshot.select(&without_life) {
+        *counts.entry(row.lifecycle.as_str()).or_default() += 1;
+    }
     for lifecycle in Lifecycle::ALL {
         let on = query.lifecycle == Some(lifecycle);
-        let count = rows.iter().filter(|row| row.lifecycle == lifecycle).count() as u64;
+        let count = counts.get(lifecycle.as_str()).copied().unwrap_or(0);
         if count > 0 || on {
             chips.push(Chip {
                 label: lifecycle_label(lifecycle).into(),
