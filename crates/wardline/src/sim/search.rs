@@ -3,8 +3,11 @@
 //! It searches the very machines that this program runs, with all their rules: the tests that take a rule away are in
 //! none of our programs. It claims a never event only for scenes that put it to the test.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 use wardline_sim::search::{Found, Keeps, Never, STATES_MOST, Scene, Verdict, run, scenes};
@@ -33,7 +36,11 @@ pub struct Search {
     json: bool,
 }
 
+/// The most scenes that are searched at once: each may need some 100 MB.
+const THREADS_MOST: usize = 8;
+
 /// A scene, what was found in it, and how long that took.
+#[derive(Clone)]
 struct Searched {
     scene: Scene,
     found: Found,
@@ -47,22 +54,42 @@ impl Search {
         if self.list {
             return self.name(&scenes);
         }
-        let mut searched = Vec::new();
-        for scene in scenes {
-            if !self.json {
-                eprintln!("searching {} ({}) …", scene.name, scene.about);
-            }
-            let began = Instant::now();
-            let found = run(&scene, Keeps::all());
-            searched.push(Searched { scene, found, took: began.elapsed() });
-        }
+        let began = Instant::now();
+        let searched = self.search(&scenes)?;
         if self.json {
             print::json(&searched.iter().map(Searched::to_json).collect())?;
         } else {
             println!("{}", table(&searched));
-            println!("{}", total(&searched));
+            println!("{}", total(&searched, began.elapsed()));
         }
         in_order(&searched)
+    }
+
+    /// Searches the scenes, several at once: each is one thread's work for seconds, and shares nothing with the others.
+    fn search(&self, scenes: &[Scene]) -> anyhow::Result<Vec<Searched>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MOST);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(scene) = scenes.get(at) else { return done };
+                if !self.json {
+                    eprintln!("searching {} ({}) …", scene.name, scene.about);
+                }
+                let began = Instant::now();
+                let found = run(scene, Keeps::all());
+                done.push((at, Searched { scene: scene.clone(), found, took: began.elapsed() }));
+            }
+        };
+        let mut searched = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let join = |worker: ScopedJoinHandle<'_, Vec<_>>| worker.join().map_err(|_| anyhow!("a search panicked"));
+            workers.into_iter().map(join).collect::<anyhow::Result<Vec<_>>>()
+        })?
+        .concat();
+        searched.sort_by_key(|(at, _)| *at);
+        Ok(searched.into_iter().map(|(_, one)| one).collect())
     }
 
     fn chosen(&self) -> anyhow::Result<Vec<Scene>> {
@@ -124,10 +151,9 @@ fn table(searched: &[Searched]) -> comfy_table::Table {
 }
 
 /// One line for all: sums, and what holds wherever it was put to the test.
-fn total(searched: &[Searched]) -> String {
+fn total(searched: &[Searched], took: Duration) -> String {
     let states: usize = searched.iter().map(|one| one.found.states).sum();
     let moves: usize = searched.iter().map(|one| one.found.moves).sum();
-    let took: Duration = searched.iter().map(|one| one.took).sum();
     let times = |never: Never| searched.iter().map(|one| one.found.tested.times(never)).sum::<usize>();
     let tested: Vec<String> = Never::ALL
         .into_iter()

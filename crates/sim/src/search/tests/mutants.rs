@@ -3,14 +3,14 @@
 //! | rule | by both | by the pump alone | by the controller alone |
 //! |---|---|---|---|
 //! | 1 switch under a hold | N2 | stuck: the controller refuses for ever | N2: the nurse broke the hold a moment ago |
-//! | 2 intent before | N6 | – | not its rule |
-//! | 3 result after | N13 | – | not its rule |
+//! | 2 intent before | as the pump alone | N6 | not its rule |
+//! | 3 result after | as the pump alone | N13 | not its rule |
 //! | 4 recover at boot, drug library | N7 | **holds**: the controller makes its own library whole | N7 |
 //! | 4 recover at boot, network kinds | N6 | N6 | **holds**: they are the pump's |
 //! | 5 back under a hold | N2 | stuck: the controller refuses for ever | N2 |
-//! | 6 own timer | stuck | – | not its rule |
-//! | 7 one trial | stuck | – | not its rule |
-//! | 8 unproven, not blame | blame | – | not its rule |
+//! | 6 own timer | as the pump alone | stuck | not its rule |
+//! | 7 one trial | as the pump alone | stuck | not its rule |
+//! | 8 unproven, not blame | as the pump alone | blame | not its rule |
 //! | 9 unknown means no | N2 | stuck: the controller refuses for ever | **holds**: the pump never asks |
 //! | 9, and the agent is stolen | N2 | **holds**: the thief keeps no rules anyway | N2 |
 //!
@@ -75,13 +75,13 @@ fn rule_1_without_a_hold_looking_for_idle_is_a_race() {
 #[test]
 fn rule_2_without_an_intent_nobody_knows_what_was_touched() {
     covers!("N6");
-    without(Rule::IntentBefore, "trust-cuts-off", Both, Breaks("N6"));
+    without(Rule::IntentBefore, "trust-cuts-off", Pump, Breaks("N6"));
 }
 
 #[test]
 fn rule_3_without_a_result_what_was_confirmed_is_taken_back() {
     covers!("N13");
-    without(Rule::ResultAfter, "trust", Both, Breaks("N13"));
+    without(Rule::ResultAfter, "trust", Pump, Breaks("N13"));
 }
 
 #[test]
@@ -110,17 +110,17 @@ fn rule_5_without_a_hold_going_back_is_a_switch_under_a_patient() {
 
 #[test]
 fn rule_6_without_its_own_timer_a_pump_is_cut_off_for_good() {
-    without(Rule::OwnTimer, "trust-cuts-off", Both, Stuck);
+    without(Rule::OwnTimer, "trust-cuts-off", Pump, Stuck);
 }
 
 #[test]
 fn rule_7_with_two_trials_at_once_a_bad_one_stays() {
-    without(Rule::OneTrial, "network", Both, Stuck);
+    without(Rule::OneTrial, "network", Pump, Stuck);
 }
 
 #[test]
 fn rule_8_without_unproven_a_sound_release_is_blamed_for_the_network() {
-    without(Rule::UnprovenNotBlame, "trust", Both, Breaks("blame"));
+    without(Rule::UnprovenNotBlame, "trust", Pump, Breaks("blame"));
 }
 
 #[test]
