@@ -92,7 +92,8 @@ fn given(plan: &Plan) -> usize {
 #[test]
 fn a_rollout_goes_ring_by_ring_until_it_is_everywhere() {
     let mut fleet = fleet(20);
-    let rollout = rollout(20);
+    let mut rollout = rollout(20);
+    rollout.rules.cap = 5;
     let mut now = START;
     let mut given_per_step = Vec::new();
     loop {
@@ -135,7 +136,8 @@ fn the_first_disproof_is_a_halt() {
 #[test]
 fn one_unproven_pump_is_nobodys_fault_and_a_fifth_of_them_is_a_pause() {
     let mut fleet = fleet(40);
-    let rollout = rollout(40);
+    let mut rollout = rollout(40);
+    rollout.rules.rings[0].settled_percent = 80;
     let first = plan(&rollout, &fleet, START);
     assert_eq!(first.changes.len(), 4);
     store(&mut fleet, &first.changes);
@@ -170,6 +172,7 @@ fn one_unproven_pump_is_nobodys_fault_and_a_fifth_of_them_is_a_pause() {
 fn a_paused_rollout_goes_on_by_itself_when_pumps_prove_it_after_all() {
     let mut fleet = fleet(40);
     let mut rollout = rollout(40);
+    rollout.rules.cap = 10;
     let everybody_hears = |fleet: &mut Vec<PumpFacts>, now| fleet.iter_mut().for_each(|pump| pump.heard = Some(now));
     // The first ring proves it; in the next one the network goes while three of ten pumps are on trial.
     let mut now = START;

@@ -16,6 +16,8 @@ use crate::controller::{Ask, Word};
 pub(super) enum Happens {
     /// A nurse comes to a channel.
     Nurse { pump: usize, life: u32, channel: u8 },
+    /// A nurse programs a channel at once, on top of all rounds.
+    Hurry { pump: usize, life: u32, channel: u8 },
     /// Somebody looks whether a nurse still waits for an update.
     StillWaiting { pump: usize, life: u32 },
     /// Power comes.
@@ -54,8 +56,8 @@ pub(super) enum Happens {
     People(People),
     /// The adversary.
     Trouble(Trouble),
-    /// A day is over.
-    Midnight,
+    /// An hour is over.
+    Hour,
 }
 
 /// What the controller says.
@@ -99,8 +101,6 @@ pub(super) enum People {
     Publish(usize),
     /// Withdraw it.
     Withdraw(usize),
-    /// Let a paused rollout go on.
-    Resume(usize),
 }
 
 #[derive(Debug)]

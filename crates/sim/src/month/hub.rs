@@ -14,13 +14,16 @@ use wardline_release::{Verified, goal};
 
 use super::agenda::{Down, Happens, Up};
 use super::planner::Rolling;
-use super::settings::{Settings, Wrong};
+use super::settings::{Settings, Weather, Wrong};
+use super::trouble::Trouble;
 use super::ward::{MINUTE, SECOND};
 use super::watch::Check;
 use super::world::World;
 
 /// How long the hub gathers what it commits together.
 const GATHERS: u64 = 5;
+/// How long a commit takes while the hub's disk is slow, at most.
+const SLOWEST_COMMIT: u64 = 20 * SECOND;
 
 /// The hub.
 #[derive(Debug)]
@@ -198,6 +201,7 @@ impl World {
             self.hub_closes(older);
             self.hub.links.insert(pump, link);
         }
+        self.watch_taken_down(pump);
         if self.hub.rows[pump].lifecycle == Lifecycle::Enrolled {
             let _ = self.decide(pump, Act::Link, By::Hub);
         }
@@ -232,9 +236,22 @@ impl World {
     fn wait_for_commit(&mut self, work: Work) {
         if self.hub.waiting.is_empty() {
             let life = self.hub.life;
-            self.later(GATHERS, Happens::Commit { life });
+            let slow = self.settings.weather == Weather::Foul && self.dice.trouble.percent(2);
+            let takes = if slow { self.slow_commit(work.pump) } else { GATHERS };
+            self.later(takes, Happens::Commit { life });
         }
         self.hub.waiting.push(work);
+    }
+
+    /// The hub's disk is slow; now and then a connection breaks meanwhile, and the pump sends again what waits.
+    fn slow_commit(&mut self, pump: usize) -> u64 {
+        self.count("commits that were slow");
+        let takes = self.dice.trouble.between(SECOND, SLOWEST_COMMIT);
+        if self.dice.trouble.percent(30) {
+            let soon = self.dice.trouble.between(0, takes / 2);
+            self.later(soon, Happens::Trouble(Trouble::ResetOf(pump)));
+        }
+        takes
     }
 
     pub(super) fn commit(&mut self) {

@@ -93,7 +93,7 @@ impl World {
         for pump in 0..self.pumps.len() {
             let place = &mut self.pumps[pump];
             (place.doom, place.clock, place.full_until) = (None, 0, Time::default());
-            place.away_until = Time::default();
+            (place.away_until, place.shelf_full_until) = (Time::default(), Time::default());
             for act in [trouble::Trouble::Release(pump), trouble::Trouble::Find(pump)] {
                 self.trouble(act);
             }

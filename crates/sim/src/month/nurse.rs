@@ -71,6 +71,13 @@ impl World {
         Some(self.dice.nurse.between(20 * SECOND, 90 * SECOND))
     }
 
+    /// A program out of turn. Whoever comes on the next round finds it and goes on from there.
+    pub(super) fn hurry(&mut self, pump: usize, channel: u8) {
+        if self.channel(pump, channel) == ChannelState::Idle {
+            self.program(pump, channel);
+        }
+    }
+
     fn start(&mut self, pump: usize, channel: u8) -> u64 {
         self.people.used(pump, self.now);
         if self.dice.nurse.percent(5) {

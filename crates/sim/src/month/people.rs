@@ -12,8 +12,9 @@ use super::settings::{BEGINS, Settings, Weather};
 use super::ward::{HOUR, MINUTE};
 use super::world::World;
 
-/// A pump is in use when a program was loaded on it within this time of the rollout's start.
-pub(super) const IN_USE_WITHIN: Span = Span::from_h(24);
+/// A pump is in use when a program was loaded on it in each of the first two spans of this length after the start: one that
+/// was put on a shelf meanwhile, or comes from there, is not.
+pub(super) const IN_USE_DAY: Span = Span::from_h(24);
 
 /// What is wrong with a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +71,10 @@ pub(super) struct Tale {
     pub(super) ended_at: Option<Time>,
     /// When each pump proved it.
     pub(super) adopted: BTreeMap<usize, Time>,
-    /// The pumps that were in use when it came.
-    pub(super) used: BTreeSet<usize>,
+    /// The pumps on which a program was loaded on its first day.
+    used: BTreeSet<usize>,
+    /// And on its second.
+    used_still: BTreeSet<usize>,
 }
 
 /// Every release of the month.
@@ -132,10 +135,13 @@ impl Book {
 
     /// A program was loaded on this pump.
     pub(super) fn used(&mut self, pump: usize, now: Time) {
-        if let Some(tale) = self.newest.and_then(|newest| self.tales.get_mut(newest))
-            && tale.started.is_some_and(|started| now.since(started) <= IN_USE_WITHIN)
-        {
+        let Some(tale) = self.newest.and_then(|newest| self.tales.get_mut(newest)) else { return };
+        let Some(started) = tale.started else { return };
+        let age = now.since(started);
+        if age <= IN_USE_DAY {
             tale.used.insert(pump);
+        } else if age <= IN_USE_DAY + IN_USE_DAY {
+            tale.used_still.insert(pump);
         }
     }
 
@@ -149,6 +155,11 @@ impl Book {
 }
 
 impl Tale {
+    /// The pumps that were in use when it came, and the day after.
+    pub(super) fn in_use(&self) -> impl Iterator<Item = usize> {
+        self.used.intersection(&self.used_still).copied()
+    }
+
     fn new(of: ReleaseRef, sort: Sort, publish: Time) -> Self {
         Self {
             of,
@@ -160,6 +171,7 @@ impl Tale {
             ended_at: None,
             adopted: BTreeMap::new(),
             used: BTreeSet::new(),
+            used_still: BTreeSet::new(),
         }
     }
 }
@@ -184,13 +196,6 @@ impl World {
         match people {
             People::Publish(at) => self.publish(at),
             People::Withdraw(at) => self.withdraw(at),
-            People::Resume(at) => {
-                let rolling = &mut self.hub.rolling[at];
-                if rolling.state == State::Paused {
-                    rolling.state = State::Running;
-                    self.plan_soon();
-                }
-            }
         }
     }
 

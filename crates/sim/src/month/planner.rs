@@ -7,11 +7,11 @@ use wardline_model::{
     CareArea, HoldSupport, Kind, Lifecycle, Model, Outcome, ReleaseRef, SlotState, Span, Time, Wait, covers,
 };
 
-use super::agenda::{Down, Happens, People};
+use super::agenda::{Down, Happens};
 use super::hub::HubDeath;
 use super::people::Ended;
 use super::settings::Wrong;
-use super::ward::{HOUR, MINUTE, SECOND};
+use super::ward::{MINUTE, SECOND};
 use super::watch::Check;
 use super::world::World;
 
@@ -33,13 +33,20 @@ pub(super) struct Rolling {
     pub(super) halted: Option<Time>,
 }
 
-/// Where a rollout stands.
+/// Where a rollout stands. People of the month pause none; one that paused itself goes on by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Running,
-    Paused,
+    PausedItself,
     Halted,
     Cancelled,
+}
+
+impl State {
+    /// Whether the planner may do something about it.
+    const fn may_move(self) -> bool {
+        matches!(self, Self::Running | Self::PausedItself)
+    }
 }
 
 impl World {
@@ -64,7 +71,7 @@ impl World {
         self.hub.next_plan = None;
         self.cut_silent();
         let due = self.now.since(self.hub.planned).as_ms() >= AT_LEAST_EVERY;
-        let running = self.hub.rolling.iter().any(|rolling| rolling.state == State::Running);
+        let running = self.hub.rolling.iter().any(|rolling| rolling.state.may_move());
         if running && (self.hub.changed || due) {
             self.hub.changed = false;
             self.hub.planned = self.now;
@@ -76,17 +83,28 @@ impl World {
     /// One turn, as the hub's planner takes it.
     fn turn(&mut self) {
         let now = self.hub.local(self.now);
-        let facts = self.facts(now);
+        let mut facts = self.facts(now);
+        if self.settings.wrong == Some(Wrong::ForgetsDisproofs) {
+            forget_disproofs(&mut facts);
+        }
         let running: Vec<usize> =
-            (0..self.hub.rolling.len()).filter(|at| self.hub.rolling[*at].state == State::Running).collect();
+            (0..self.hub.rolling.len()).filter(|at| self.hub.rolling[*at].state.may_move()).collect();
         for at in running {
             self.counts.plans += 1;
-            self.sample(at, now);
+            self.sample(at);
             let mut rules = self.hub.rolling[at].rules.clone();
             if self.settings.wrong == Some(Wrong::ForgetsTheCap) {
                 rules.cap = usize::MAX;
             }
-            let Plan { verdict, changes, .. } = plan(&Rollout { rules, standing: Standing::Running }, &facts, now);
+            let standing = match self.hub.rolling[at].state {
+                State::PausedItself => Standing::PausedItself,
+                State::Running | State::Halted | State::Cancelled => Standing::Running,
+            };
+            let rollout = Rollout { rules, standing };
+            let Plan { verdict, mut changes, .. } = plan(&rollout, &facts, now);
+            if self.unpauses(at, &verdict) {
+                changes = plan(&Rollout { standing: Standing::Running, ..rollout }, &facts, now).changes;
+            }
             if self.stops(at, &verdict) {
                 continue;
             }
@@ -118,16 +136,26 @@ impl World {
         .collect()
     }
 
+    /// A rollout that paused itself goes on when those that tried again have proven the release.
+    fn unpauses(&mut self, at: usize, verdict: &Verdict) -> bool {
+        let proceeds = matches!(verdict, Verdict::Proceed | Verdict::OutsideWindow { .. } | Verdict::Everywhere);
+        let goes_on = proceeds && self.hub.rolling[at].state == State::PausedItself;
+        if goes_on {
+            self.count("rollouts that went on by themselves");
+            self.hub.rolling[at].state = State::Running;
+        }
+        goes_on
+    }
+
     /// Stores that a rollout stopped itself.
     fn stops(&mut self, at: usize, verdict: &Verdict) -> bool {
         let (state, ended) = match verdict {
-            Verdict::Halt { .. } if self.settings.wrong == Some(Wrong::IgnoresTheHalt) => return false,
             Verdict::Halt { .. } => (State::Halted, Ended::Halted),
+            // Those that were tried try again: the plan says which.
+            Verdict::Pause { .. } if self.hub.rolling[at].state == State::PausedItself => return false,
             Verdict::Pause { .. } => {
-                // A person looks at it and lets it go on.
-                self.count("rollouts paused");
-                self.later(2 * HOUR, Happens::People(People::Resume(at)));
-                (State::Paused, Ended::Running)
+                self.count("rollouts that paused themselves");
+                (State::PausedItself, Ended::Running)
             }
             Verdict::Proceed
             | Verdict::OutsideWindow { .. }
@@ -254,7 +282,9 @@ impl World {
     }
 
     /// The sample of an adoption curve, as the hub's planner keeps it.
-    fn sample(&mut self, at: usize, now: Time) {
+    fn sample(&mut self, at: usize) {
+        // By the world's clock: the curve is for the reader of the summary, and the hub's own clock may have jumped.
+        let now = self.now;
         let release = self.hub.rolling[at].rules.release;
         let (mut settled, mut staged, mut wanted) = (0, 0, 0);
         for row in self.hub.rows.iter().filter(|row| row.lifecycle == Lifecycle::InService) {
@@ -271,6 +301,15 @@ impl World {
             points.last().is_some_and(|last| (last.settled, last.staged, last.wanted) == (settled, staged, wanted));
         if !same {
             points.push(Point { at: now, settled, staged, wanted });
+        }
+    }
+}
+
+/// What a hub would plan on that takes a disproof for bad luck.
+fn forget_disproofs(facts: &mut [PumpFacts]) {
+    for slot in facts.iter_mut().filter_map(|pump| pump.report.as_mut()).map(|report| &mut report.slots.drug_library) {
+        if let Some(Outcome::Disproved(_)) = slot.last {
+            slot.last = Some(Outcome::Unproven);
         }
     }
 }

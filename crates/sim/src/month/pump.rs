@@ -31,8 +31,10 @@ pub(super) struct Pump {
     pub(super) clock: i64,
     /// The pump loses its power, or its agent, after this many more effects.
     pub(super) doom: Option<Doom>,
-    /// No room on the disk until then.
+    /// No room on the agent's disk until then.
     pub(super) full_until: Time,
+    /// No room on the controller's until then.
+    pub(super) shelf_full_until: Time,
     /// Out of reach of the radio until then.
     pub(super) away_until: Time,
     /// How many events it can keep.
@@ -139,6 +141,7 @@ impl Pump {
             clock: 0,
             doom: None,
             full_until: Time::default(),
+            shelf_full_until: Time::default(),
             away_until: Time::default(),
             limits,
         }
@@ -156,6 +159,10 @@ impl Pump {
 
     pub(super) fn is_full(&self, now: Time) -> bool {
         self.full_until > now
+    }
+
+    pub(super) fn is_shelf_full(&self, now: Time) -> bool {
+        self.shelf_full_until > now
     }
 
     /// What a read-back of the pointer shows.

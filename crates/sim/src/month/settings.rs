@@ -50,14 +50,18 @@ pub(super) enum Wrong {
     StoresTwice,
     /// The planner's cap is not passed on.
     ForgetsTheCap,
-    /// A halt is not stored, and goals go on.
-    IgnoresTheHalt,
+    /// A disproof is taken for bad luck.
+    ForgetsDisproofs,
+    /// A read-back is not compared with what was signed.
+    ComparesNothing,
+    /// An alarm waits until somebody has time.
+    DelaysAlarms,
     /// The hub takes a pump's link although it was taken down.
     LinksTheQuarantined,
     /// The pump sends events before its disk has them.
     SendsBeforeKeeping,
-    /// The controller believes whatever the agent offers.
-    VerifiesNothing,
+    /// Agent and controller take what nobody signed.
+    BelievesAnybody,
 }
 
 impl Settings {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wardline_fleet::adoption::{TARGETS, curve};
 use wardline_model::{Span, Time};
 
-use super::people::{Ended, IN_USE_WITHIN, Sort};
+use super::people::{Ended, Sort};
 use super::settings::{Settings, Weather};
 use super::world::{World, clock};
 
@@ -29,6 +29,10 @@ pub struct Summary {
     pub steps: u64,
     /// Infusions that were started.
     pub infusions: u64,
+    /// Of a hundred pumps that were switched on, how many had a program loaded, on average over all hours.
+    pub busy_percent: u64,
+    /// Of a hundred pumps, how many were switched on.
+    pub on_percent: u64,
     /// Everything that was done at a bedside.
     pub acts: u64,
     /// Alarms that sounded.
@@ -72,7 +76,7 @@ pub struct Adoption {
     pub pumps: usize,
     /// In-service pumps, by the hub's last sample.
     pub in_service: u64,
-    /// Pumps that were in use: a program was loaded on them within a day of the start.
+    /// Pumps that were in use: a program was loaded on them on the release's first and on its second day.
     pub in_use: usize,
     /// When half of all in-service pumps ran it, as the hub's curve says.
     pub half: Option<Span>,
@@ -111,6 +115,8 @@ impl Summary {
             command: world.settings.command(),
             steps: world.steps,
             infusions: world.counts.infusions,
+            busy_percent: (world.counts.busy * 100).checked_div(world.counts.on).unwrap_or(0),
+            on_percent: (world.counts.on * 100).checked_div(world.counts.looked).unwrap_or(0),
             acts: world.counts.acts,
             alarms: world.counts.alarms,
             waited: world.counts.waited,
@@ -143,8 +149,7 @@ fn adoption(world: &World, at: usize) -> Option<Adoption> {
         curve.milestones.iter().find(|milestone| milestone.target.percent == percent).and_then(|m| m.reached)
     };
     // Pumps that people took down meanwhile are not in use.
-    let in_use: Vec<usize> =
-        tale.used.iter().copied().filter(|pump| world.hub.rows[*pump].lifecycle.may_link()).collect();
+    let in_use: Vec<usize> = tale.in_use().filter(|pump| world.hub.rows[*pump].lifecycle.may_link()).collect();
     let mut took: Vec<Span> =
         in_use.iter().filter_map(|pump| tale.adopted.get(pump)).map(|at| at.since(started)).collect();
     took.sort_unstable();
@@ -188,6 +193,11 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
+            "{} % of the pumps were switched on, and {} % of those had a program loaded (average over all hours).",
+            self.on_percent, self.busy_percent
+        )?;
+        writeln!(
+            f,
             "At the hub: {} events stored once and in order, {} goals in {} planner turns; {} switches on the pumps.",
             self.events, self.goals, self.plans, self.switches
         )?;
@@ -211,7 +221,7 @@ impl Summary {
     fn releases(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nDrug libraries (time until this share ran it; in use: a program was loaded within {IN_USE_WITHIN}):"
+            "\nDrug libraries (time until this share ran it; in use: a program was loaded on its first and on its second day):"
         )?;
         writeln!(
             f,

@@ -64,7 +64,7 @@ impl World {
         match effect {
             Effect::Persist(shelf) => {
                 // A full disk keeps the old shelf: it is made whole from the pointer at the next boot.
-                if !self.pumps[pump].is_full(self.now) {
+                if !self.pumps[pump].is_shelf_full(self.now) {
                     self.pumps[pump].disk.shelf = shelf;
                 }
             }
@@ -101,7 +101,7 @@ impl World {
         let held = body.controller.is_held();
         // At boot nothing is held, because nothing can run on what is not whole.
         let repairs = pointer == Pointer::Torn && (shelf.current == Some(to) || shelf.previous == Some(to));
-        let (life, full) = (place.life, place.is_full(now));
+        let (life, full) = (place.life, place.is_shelf_full(now));
         let to_floor = to.version >= self.watch.relied[pump];
         let signed = !matches!(self.people.flaw(to), Flaw::Unsigned);
         self.watch.check(Check::N2, pump, !loaded, || format!("{} moved while a program was loaded", to.version));
@@ -139,12 +139,12 @@ impl World {
 
     pub(super) fn verified(&mut self, pump: usize, release: ReleaseRef) {
         covers!("N4", "N13");
-        let believes = self.settings.wrong == Some(Wrong::VerifiesNothing);
+        let believes = self.settings.wrong == Some(Wrong::BelievesAnybody);
         let result = if self.people.flaw(release) == Flaw::Unsigned && !believes {
             Err(Refusal::Signatures)
-        } else if self.pumps[pump].is_full(self.now) {
+        } else if self.pumps[pump].is_shelf_full(self.now) {
             self.count("offers that found the disk full");
-            Err(Refusal::TooLarge)
+            Err(Refusal::StorageFull)
         } else {
             Ok(())
         };
@@ -200,7 +200,9 @@ impl World {
             Bedside::Alarm { channel } => Some(channel),
             _ => None,
         };
-        self.tell_controller(pump, Input::Bedside(act));
+        if alarm.is_none() || self.settings.wrong != Some(Wrong::DelaysAlarms) {
+            self.tell_controller(pump, Input::Bedside(act));
+        }
         let Some(body) = &self.pumps[pump].body else { return };
         if let Some(channel) = alarm {
             let sounds = body.controller.channels()[usize::from(channel) - 1].state == ChannelState::Alarming;

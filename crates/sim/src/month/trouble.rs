@@ -59,6 +59,10 @@ pub(super) enum Trouble {
     Enrols(usize),
     /// One pump is taken down now.
     QuarantineOf(usize),
+    /// One pump loses its power now.
+    PowerOf(usize),
+    /// The connection of one pump is reset now.
+    ResetOf(usize),
 }
 
 /// How often things go wrong: a kind of trouble, and how many of them in a month of 30 days for 100 pumps (for the hub and
@@ -67,12 +71,12 @@ const OFTEN: [(Trouble, u64, Per); 14] = [
     (Trouble::PowerCut, 150, Per::Pump),
     (Trouble::AgentDies, 150, Per::Pump),
     (Trouble::PortBreaks, 100, Per::Pump),
-    (Trouble::HubDies, 45, Per::Hospital),
+    (Trouble::HubDies, 60, Per::Hospital),
     (Trouble::AreaCut, 25, Per::Hospital),
     (Trouble::AllCut, 4, Per::Hospital),
     (Trouble::Roams, 900, Per::Pump),
     (Trouble::Tears, 900, Per::Pump),
-    (Trouble::DiskFull, 40, Per::Pump),
+    (Trouble::DiskFull, 120, Per::Pump),
     (Trouble::ClockJumps, 40, Per::Pump),
     (Trouble::HubClockJumps, 5, Per::Hospital),
     (Trouble::Quarantine, 12, Per::Hospital),
@@ -147,10 +151,7 @@ impl World {
                 self.count("connections torn");
                 self.tear(pump);
             }
-            Trouble::DiskFull => {
-                self.pumps[pump].full_until = self.for_a_while("disks full", MINUTE, 6 * HOUR);
-                self.tell(pump, || "the disk is full".to_owned());
-            }
+            Trouble::DiskFull => self.disk_full(pump),
             Trouble::ClockJumps => self.clock_jumps(pump),
             Trouble::HubClockJumps => {
                 self.count("hub clock jumps");
@@ -159,6 +160,8 @@ impl World {
             }
             Trouble::Quarantine => self.take_down(pump),
             Trouble::QuarantineOf(pump) => self.take_down(pump),
+            Trouble::PowerOf(pump) => self.lose_power(pump),
+            Trouble::ResetOf(pump) => self.reset(pump),
             Trouble::Lost => self.lost(pump),
             Trouble::Release(pump) => self.person(pump, Act::Release),
             Trouble::Find(pump) => {
@@ -178,6 +181,27 @@ impl World {
         self.count(what);
         let lasts = self.dice.trouble.between(least, most);
         self.then(lasts)
+    }
+
+    /// The agent's disk, or the controller's, or both.
+    fn disk_full(&mut self, pump: usize) {
+        let until = self.for_a_while("disks full", MINUTE, 6 * HOUR);
+        let which = self.dice.trouble.between(0, 2);
+        if which != 0 {
+            self.pumps[pump].full_until = until;
+        }
+        if which != 1 {
+            self.pumps[pump].shelf_full_until = until;
+        }
+        self.tell(pump, || "a disk is full".to_owned());
+    }
+
+    /// Something on the way resets the pump's connection; the hub is not told.
+    fn reset(&mut self, pump: usize) {
+        if let Some(Transport::Open(link)) = self.pumps[pump].agent.as_ref().map(|agent| agent.transport) {
+            self.count("connections reset");
+            self.later(0, Happens::Down { link, frame: Down::End });
+        }
     }
 
     /// The network changes under everybody's links.
@@ -204,15 +228,30 @@ impl World {
             return;
         }
         match self.dice.trouble.between(0, 99) {
-            0..=7 => self.arm_close(pump, Death::Power),
-            8..=11 => self.arm_close(pump, Death::Agent),
+            0..=4 => self.arm_close(pump, Death::Power),
+            5..=9 => {
+                // While the pointer is being written.
+                self.count("deaths in the middle of a switch");
+                let soon = self.dice.trouble.between(0, 160);
+                self.later(soon, Happens::Trouble(Trouble::PowerOf(pump)));
+            }
+            10..=11 => self.arm_close(pump, Death::Agent),
             12..=13 => {
                 let soon = self.dice.trouble.between(0, 2 * SECOND);
                 self.count("pumps taken down in the middle of a switch");
                 self.later(soon, Happens::Trouble(Trouble::QuarantineOf(pump)));
             }
+            14..=28 => self.nurse_in_a_hurry(pump),
             _ => {}
         }
+    }
+
+    /// A patient comes just now: a nurse programs in the middle of the switch.
+    fn nurse_in_a_hurry(&mut self, pump: usize) {
+        self.count("nurses who came in the middle of a switch");
+        let (life, soon) = (self.pumps[pump].life, self.dice.trouble.between(0, 200));
+        let channel = self.dice.trouble.between(1, u64::from(self.pumps[pump].area.channels)) as u8;
+        self.later(soon, Happens::Hurry { pump, life, channel });
     }
 
     fn arm_close(&mut self, pump: usize, what: Death) {

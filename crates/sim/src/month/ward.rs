@@ -1,9 +1,11 @@
 //! The wards of the invented hospital: how long infusions last there, how long a pump stands idle between two of them, and
 //! when people work.
 //!
-//! The figures are assumptions that a nurse would not laugh at, not measurements: an intensive-care pump is idle for
-//! minutes between infusions of hours, a pump of a general ward rests at night, theatres are dark from 19:00 to 07:00, and
-//! a pump that nobody needs is switched off in the equipment room for hours or days.
+//! The figures are assumptions that a nurse would not laugh at, not measurements: an intensive-care pump has two channels
+//! and little rest between infusions of hours, a pump of a general ward waits for the next patient for most of a shift,
+//! theatres are dark from 19:00 to 07:00, and a pump that nobody needs is switched off in the equipment room for hours or
+//! days. Together about half of the pumps that are switched on have a program loaded; the summary of every month says how
+//! many, because adoption depends on it more than on anything else.
 
 use wardline_model::Time;
 
@@ -54,12 +56,12 @@ pub(super) static AREAS: [Area; 5] = [
     Area {
         number: 0,
         name: "Intensive care",
-        share: 25,
+        share: 20,
         channels: 2,
         short_percent: 60,
         short: (60, 300),
         long: (360, 1_200),
-        idle: (15, 120),
+        idle: (45, 420),
         round: (20, 90),
         hours: Hours::Always,
         shelf_percent: 3,
@@ -67,12 +69,12 @@ pub(super) static AREAS: [Area; 5] = [
     Area {
         number: 1,
         name: "Medical surgical",
-        share: 35,
+        share: 40,
         channels: 1,
         short_percent: 65,
         short: (30, 120),
         long: (240, 600),
-        idle: (20, 300),
+        idle: (60, 600),
         round: (45, 240),
         hours: Hours::Quieter,
         shelf_percent: 6,
@@ -85,7 +87,7 @@ pub(super) static AREAS: [Area; 5] = [
         short_percent: 80,
         short: (20, 90),
         long: (90, 240),
-        idle: (10, 150),
+        idle: (20, 300),
         round: (20, 60),
         hours: Hours::Quieter,
         shelf_percent: 4,
@@ -98,7 +100,7 @@ pub(super) static AREAS: [Area; 5] = [
         short_percent: 30,
         short: (60, 240),
         long: (720, 1_440),
-        idle: (10, 60),
+        idle: (30, 360),
         round: (30, 120),
         hours: Hours::Always,
         shelf_percent: 2,
@@ -111,7 +113,7 @@ pub(super) static AREAS: [Area; 5] = [
         short_percent: 70,
         short: (30, 120),
         long: (120, 300),
-        idle: (20, 90),
+        idle: (20, 120),
         round: (10, 45),
         hours: Hours::Day,
         shelf_percent: 2,

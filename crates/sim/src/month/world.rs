@@ -11,7 +11,7 @@ use super::people::Book;
 use super::pump::Pump;
 use super::settings::{BEGINS, Settings, Weather};
 use super::trouble::Weathers;
-use super::ward::{Area, HOUR, MINUTE};
+use super::ward::{Area, DAY, HOUR, MINUTE};
 use super::watch::Watch;
 use crate::dice::Dice;
 
@@ -59,6 +59,10 @@ pub(super) struct AllDice {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) infusions: u64,
+    /// Pumps at all hours; those that were switched on; those with a program.
+    pub(super) looked: u64,
+    pub(super) on: u64,
+    pub(super) busy: u64,
     pub(super) acts: u64,
     pub(super) alarms: u64,
     pub(super) waited: u64,
@@ -116,9 +120,7 @@ impl World {
         if self.settings.weather == Weather::Foul {
             self.begin_trouble();
         }
-        for day in 1..=self.settings.days {
-            self.agenda.add(BEGINS + Span::from_days(day), Happens::Midnight);
-        }
+        self.agenda.add(BEGINS + Span::from_h(1), Happens::Hour);
     }
 
     /// This many milliseconds from now.
@@ -142,8 +144,8 @@ impl World {
             }
             self.now = at;
             self.steps += 1;
-            if matches!(what, Happens::Midnight) {
-                day(at.since(BEGINS).as_s() / 86_400);
+            if matches!(what, Happens::Hour) && at.since(BEGINS).as_ms().is_multiple_of(DAY) {
+                day(at.since(BEGINS).as_ms() / DAY);
             }
             self.happen(what);
         }
@@ -152,6 +154,7 @@ impl World {
     fn happen(&mut self, what: Happens) {
         match what {
             Happens::Nurse { pump, life, channel } if self.lives(pump, life) => self.nurse(pump, channel),
+            Happens::Hurry { pump, life, channel } if self.lives(pump, life) => self.hurry(pump, channel),
             Happens::StillWaiting { pump, life } if self.lives(pump, life) => self.still_waiting(pump),
             Happens::PowerOn { pump } => self.power_on(pump),
             Happens::AgentStarts { pump, life } if self.lives(pump, life) => self.agent_starts(pump),
@@ -171,9 +174,10 @@ impl World {
             Happens::HubStarts => self.hub_starts(),
             Happens::People(people) => self.people_decide(people),
             Happens::Trouble(trouble) => self.trouble(trouble),
-            Happens::Midnight => {}
+            Happens::Hour => self.hour(),
             // It belongs to a life that has ended.
             Happens::Nurse { .. }
+            | Happens::Hurry { .. }
             | Happens::StillWaiting { .. }
             | Happens::AgentStarts { .. }
             | Happens::ToController { .. }
@@ -188,6 +192,19 @@ impl World {
             | Happens::Commit { .. }
             | Happens::Plans { .. } => {}
         }
+    }
+
+    /// Looks once an hour how busy the wards are.
+    fn hour(&mut self) {
+        if self.finale == Finale::Now {
+            return;
+        }
+        let on = self.pumps.iter().filter_map(|pump| pump.body.as_ref());
+        let busy = |body: &&super::pump::Body| body.controller.channels().iter().any(|one| one.program.is_some());
+        self.counts.on += on.clone().count() as u64;
+        self.counts.busy += on.filter(busy).count() as u64;
+        self.counts.looked += self.pumps.len() as u64;
+        self.later(HOUR, Happens::Hour);
     }
 
     fn lives(&self, pump: usize, life: u32) -> bool {
