@@ -1,12 +1,12 @@
 //! The communication side of a pump: the real slot machine and the real offline queue, and their effects carried out one
 //! by one, as the agent's daemon does. Power may go, or the process die, before each.
 
-use wardline_model::{ChannelState, Event, EventBody, Outcome, ReleaseRef, Time, covers};
+use wardline_model::{ChannelState, EventBody, Outcome, ReleaseRef, Time, covers};
 use wardline_pump::{Controller, Effect, Expected, FetchProblem, Found, HoldId, Input, SessionInput};
 
 use super::agenda::{Happens, Said};
 use super::people::Flaw;
-use super::pump::{Death, Pump, entries, sample};
+use super::pump::{Death, entries, sample};
 use super::settings::Wrong;
 use super::ward::SECOND;
 use super::watch::Check;
@@ -14,8 +14,6 @@ use super::world::World;
 use crate::bedside::{asked, by_controller, heard};
 use crate::controller::{Ask, HOLD_LASTS, Word};
 
-/// How long reports are gathered before one is sent (as in the agent's daemon).
-const REPORT_AFTER: u64 = 500;
 /// How long after a failed write the next one is tried (as in the agent's daemon).
 const DISK_AGAIN: u64 = 5 * SECOND;
 /// How much earlier than the controller the agent takes a hold for ended (as in the agent's daemon).
@@ -321,80 +319,6 @@ impl World {
             }
         }
         self.step(pump, Input::Fetched { release, result });
-    }
-
-    // ---- events and reports -----------------------------------------------------------------------------------------
-
-    /// Keeps what happened: on the disk when this returns, or in memory while the disk is full.
-    pub(super) fn record(&mut self, pump: usize, body: EventBody) {
-        covers!("N11");
-        let local = self.pumps[pump].local(self.now);
-        let Pump { agent: Some(agent), disk, .. } = &mut self.pumps[pump] else { return };
-        let dropped = agent.queue.uncounted();
-        let new: Vec<Event> = agent.queue.record(body, local).cloned().collect();
-        agent.unwritten.extend(new);
-        let uncounted = agent.queue.uncounted();
-        if uncounted > dropped && uncounted.is_power_of_two() {
-            disk.dropped = uncounted;
-        }
-        if uncounted > dropped {
-            self.count("events that found the queue full");
-        }
-        self.write_events(pump);
-    }
-
-    /// Whether everything is on the disk.
-    pub(super) fn write_events(&mut self, pump: usize) -> bool {
-        let full = self.pumps[pump].is_full(self.now);
-        let Some(agent) = self.pumps[pump].agent.as_mut() else { return false };
-        if full && !agent.unwritten.is_empty() {
-            return false;
-        }
-        for event in std::mem::take(&mut agent.unwritten) {
-            self.watch.kept(pump, &event);
-            if matches!(event.body, EventBody::Dropped { .. }) {
-                self.pumps[pump].disk.dropped = 0;
-            }
-            self.pumps[pump].disk.events.push_back(event);
-        }
-        true
-    }
-
-    fn report_soon(&mut self, pump: usize) {
-        let at = self.then(REPORT_AFTER);
-        if let Some(agent) = self.pumps[pump].agent.as_mut() {
-            agent.report_at.get_or_insert(at);
-        }
-    }
-
-    /// Sends events and the report while there is a link.
-    pub(super) fn send_what_waits(&mut self, pump: usize) {
-        let keeps = self.write_events(pump) || self.settings.wrong == Some(Wrong::SendsBeforeKeeping);
-        let now = self.now;
-        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
-        if !agent.session.is_linked() {
-            return;
-        }
-        const AT_ONCE: usize = wardline_wire::limits::EVENTS_PER_FRAME;
-        loop {
-            let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
-            let most = (2 * AT_ONCE).saturating_sub(agent.queue.under_way()).min(AT_ONCE);
-            let events: Vec<Event> = if keeps { agent.queue.send(most).cloned().collect() } else { Vec::new() };
-            if events.is_empty() {
-                break;
-            }
-            if self.doomed(pump).is_some() {
-                return;
-            }
-            self.send_up(pump, super::agenda::Up::Events(events));
-        }
-        let local = self.pumps[pump].local(now);
-        let Some(agent) = self.pumps[pump].agent.as_mut() else { return };
-        if agent.report_at.is_some_and(|at| at <= now) {
-            let report = Box::new(agent.machine.report(local));
-            agent.report_at = None;
-            self.send_up(pump, super::agenda::Up::Report(report));
-        }
     }
 
     // ---- time -------------------------------------------------------------------------------------------------------

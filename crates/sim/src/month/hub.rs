@@ -362,6 +362,9 @@ impl World {
             row.certificate = Certificate::Current;
         }
         let may = after.lifecycle.may_link();
+        if !may {
+            self.people.taken_down(pump, self.now);
+        }
         if !may && let Some(link) = self.hub.links.get(&pump).copied() {
             self.tell(pump, || format!("people: {}", act.verb()));
             self.close(link, 60);

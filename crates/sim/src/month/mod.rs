@@ -14,7 +14,8 @@
 //! | `agenda` | what will happen, in order |
 //! | `world` | everything that exists, and one thing after the other |
 //! | `ward`, `nurse` | the rhythm of the wards, and people at the bedside |
-//! | `pump`, `therapy`, `agent`, `links` | a pump: storage, controller, agent, link |
+//! | `pump`, `therapy`, `agent`, `outbox` | a pump: storage, controller, agent, what it keeps and sends |
+//! | `links`, `arrivals` | the links, and what arrives over them |
 //! | `hub`, `planner`, `people` | the hub, its planner, and those who publish |
 //! | `trouble` | the adversary |
 //! | `watch` | the watcher |
@@ -22,9 +23,11 @@
 
 mod agenda;
 mod agent;
+mod arrivals;
 mod hub;
 mod links;
 mod nurse;
+mod outbox;
 mod people;
 mod planner;
 mod pump;

@@ -134,7 +134,7 @@ impl World {
         let area = self.pumps[pump].area;
         let others = (1..=area.channels).any(|other| self.channel(pump, other).is_busy());
         if !others && self.dice.shelf.percent(area.shelf_percent) {
-            self.count_calm("pumps put away");
+            self.count("pumps put away");
             // Somebody walks it there: a few minutes on, then off.
             self.power_off(pump);
             let away = if self.dice.shelf.percent(25) {

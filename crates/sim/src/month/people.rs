@@ -75,6 +75,8 @@ pub(super) struct Tale {
     used: BTreeSet<usize>,
     /// And on its second.
     used_still: BTreeSet<usize>,
+    /// The pumps that people had taken down or reported lost in those two days: nothing may be sent to them.
+    apart: BTreeSet<usize>,
 }
 
 /// Every release of the month.
@@ -145,6 +147,15 @@ impl Book {
         }
     }
 
+    /// People took this pump down.
+    pub(super) fn taken_down(&mut self, pump: usize, now: Time) {
+        if let Some(tale) = self.newest.and_then(|newest| self.tales.get_mut(newest))
+            && tale.started.is_some_and(|started| now.since(started) <= IN_USE_DAY + IN_USE_DAY)
+        {
+            tale.apart.insert(pump);
+        }
+    }
+
     pub(super) fn ended(&mut self, story: usize, how: Ended, now: Time) {
         let tale = &mut self.tales[story];
         if tale.ended == Ended::Running && how != Ended::Running {
@@ -157,7 +168,7 @@ impl Book {
 impl Tale {
     /// The pumps that were in use when it came, and the day after.
     pub(super) fn in_use(&self) -> impl Iterator<Item = usize> {
-        self.used.intersection(&self.used_still).copied()
+        self.used.intersection(&self.used_still).filter(|pump| !self.apart.contains(pump)).copied()
     }
 
     fn new(of: ReleaseRef, sort: Sort, publish: Time) -> Self {
@@ -172,6 +183,7 @@ impl Tale {
             adopted: BTreeMap::new(),
             used: BTreeSet::new(),
             used_still: BTreeSet::new(),
+            apart: BTreeSet::new(),
         }
     }
 }
@@ -218,6 +230,10 @@ impl World {
         let in_service = self.hub.rows.iter().filter(|row| row.lifecycle.may_link()).count();
         let rules = Rules::gentle(of, in_service);
         self.hub.rolling.push(Rolling { story: at, rules, state: State::Running, points: Vec::new(), halted: None });
+        for pump in (0..self.pumps.len()).filter(|pump| !self.hub.rows[*pump].lifecycle.may_link()).collect::<Vec<_>>()
+        {
+            self.people.taken_down(pump, now);
+        }
         // Whoever is in the middle of an infusion now is in use.
         for pump in 0..self.pumps.len() {
             let busy = self.pumps[pump]

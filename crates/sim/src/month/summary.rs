@@ -76,7 +76,8 @@ pub struct Adoption {
     pub pumps: usize,
     /// In-service pumps, by the hub's last sample.
     pub in_service: u64,
-    /// Pumps that were in use: a program was loaded on them on the release's first and on its second day.
+    /// Pumps that were in use: a program was loaded on them on the release's first and on its second day,
+    /// and nobody had taken them down or reported them lost.
     pub in_use: usize,
     /// When half of all in-service pumps ran it, as the hub's curve says.
     pub half: Option<Span>,
@@ -148,8 +149,7 @@ fn adoption(world: &World, at: usize) -> Option<Adoption> {
     let reached = |percent: u8| {
         curve.milestones.iter().find(|milestone| milestone.target.percent == percent).and_then(|m| m.reached)
     };
-    // Pumps that people took down meanwhile are not in use.
-    let in_use: Vec<usize> = tale.in_use().filter(|pump| world.hub.rows[*pump].lifecycle.may_link()).collect();
+    let in_use: Vec<usize> = tale.in_use().collect();
     let mut took: Vec<Span> =
         in_use.iter().filter_map(|pump| tale.adopted.get(pump)).map(|at| at.since(started)).collect();
     took.sort_unstable();

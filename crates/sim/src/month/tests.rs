@@ -66,9 +66,9 @@ fn a_foul_month_breaks_no_never_event() {
     }
     assert!(month.waited > 0, "no nurse ever met a switch");
     assert!(month.releases.iter().any(|release| release.sort == "bad" && release.ended == "halted itself"));
-    // A release that everybody should have runs on every pump in use within two days, whatever goes wrong.
+    // Whatever goes wrong, a good release runs on all but a hundredth of the pumps in use within two days.
     for release in month.measured() {
-        assert!(release.in_use_per_mille_48_h >= Some(900), "{release:?}");
+        assert!(release.in_use_per_mille_48_h >= Some(990), "{release:?}");
     }
 }
 

@@ -95,11 +95,6 @@ impl World {
         *self.counts.troubles.entry(trouble).or_default() += 1;
     }
 
-    /// Something that is counted beside the troubles and is none.
-    pub(super) fn count_calm(&mut self, what: &'static str) {
-        self.count(what);
-    }
-
     pub(super) fn begin_trouble(&mut self) {
         for (trouble, many, per) in OFTEN {
             let many = match per {
