@@ -11,7 +11,9 @@ use crate::controller::Ask;
 /// Every request that could matter: old, new, unsigned and foreign releases, right and invented holds.
 pub fn asks() -> Vec<Ask> {
     let libraries: Vec<_> = (1..=3).map(|version| release(Kind::DrugLibrary, version)).collect();
-    let mut asks = vec![Ask::Gone, Ask::Hold(release(Kind::WirelessProfile, 2))];
+    let others = [Kind::WirelessProfile, Kind::Firmware].map(|kind| Ask::Hold(release(kind, 2)));
+    let mut asks = vec![Ask::Gone];
+    asks.extend(others);
     asks.extend(libraries.iter().flat_map(|of| [Ask::Hold(*of), Ask::Offered(*of)]));
     for hold in [None, Some(HoldId(1)), Some(HoldId(2))] {
         asks.extend(libraries.iter().map(|release| Ask::MakeCurrent { hold, release: *release }));
