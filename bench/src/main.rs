@@ -35,7 +35,7 @@ enum Row {
     /// Memory per idle live link, beside bare TLS and the peers.
     Density {
         /// How many pumps link.
-        #[arg(long, default_value_t = 2_000)]
+        #[arg(long, default_value_t = 9_000)]
         pumps: usize,
         /// How many times; the middle is printed.
         #[arg(long, default_value_t = 1)]

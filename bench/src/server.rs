@@ -20,7 +20,7 @@ pub struct Options {
     folder: PathBuf,
 }
 
-/// Runs the hub until its input ends. `quarantine <pump>` takes one down and prints when the decision began; `goals` gives
+/// Runs the hub until its input ends. `quarantine <pump>` takes one down and prints when the decision began and when it was durable; `goals` gives
 /// every live pump the published library as its goal.
 pub fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
                     let why = why(Time::from_unix_ms(began / 1_000));
                     let by = By::Person(wardline_model::Role::Security);
                     running.hub.decide(pump.parse()?, Act::Quarantine, by, &why).await?;
-                    println!("quarantined {began}");
+                    println!("quarantined {began} {}", now_us());
                 }
                 None if line == "goals" => {
                     println!("began {began}");

@@ -222,34 +222,53 @@ impl Caller {
     }
 
     async fn greet_pump(self, tcp: TcpStream, tls: &TlsAcceptor) -> Option<Served> {
-        let (stream, shown) = match self.shake_hands(tcp, tls).await {
-            Ok(done) => done,
-            Err(refusal) => return self.turn_away(refusal).await,
+        let greeted = match self.accept(tcp, tls).await {
+            Ok(stream) => self.pump_of(&stream).map(|peer| (stream, peer)),
+            Err(refusal) => Err(refusal),
         };
-        let Some(Shown::Pump(pump, _)) = shown else {
-            return self.turn_away(Refusal::plain("not-a-pump-certificate")).await;
-        };
-        // The registry is asked again here: a resumed handshake showed no certificate to the verifier.
-        covers!("N14");
-        if let Err(word) = self.hub.registry.admit(&pump) {
-            return self.turn_away(Refusal { word, claim: format!("pump {}", pump.pump) }).await;
+        match greeted {
+            Ok((stream, peer)) => Some(self.link(stream, peer)),
+            Err(refusal) => self.turn_away(refusal).await,
         }
-        let peer = Peer { pump: pump.pump, fingerprint: pump.fingerprint, place: self.place };
-        Some(self.link(stream, peer))
     }
 
-    /// The handshake, in its time, and who the peer is after it.
+    /// Which pump it is. The registry is asked again here: a resumed handshake showed no certificate to the verifier.
+    /// The fingerprint of a certificate that it admits says whose it is; only a refusal needs the certificate read.
+    fn pump_of(&self, stream: &TlsStream<TcpStream>) -> Result<Peer, Refusal> {
+        covers!("N14");
+        let certificates = stream.get_ref().1.peer_certificates();
+        let fingerprint = certificates.and_then(<[_]>::first).map(|first| wardline_pki::cert::fingerprint(first));
+        if let Some(fingerprint) = fingerprint
+            && let Some(pump) = self.hub.registry.admitted(&fingerprint)
+        {
+            return Ok(Peer { pump, fingerprint, place: self.place });
+        }
+        let Ok(Some(Shown::Pump(pump, _))) = tls::shown(certificates) else {
+            return Err(Refusal::plain("not-a-pump-certificate"));
+        };
+        match self.hub.registry.admit(&pump) {
+            Ok(()) => Ok(Peer { pump: pump.pump, fingerprint: pump.fingerprint, place: self.place }),
+            Err(word) => Err(Refusal { word, claim: format!("pump {}", pump.pump) }),
+        }
+    }
+
+    /// The handshake, in its time.
+    async fn accept(&self, tcp: TcpStream, tls: &TlsAcceptor) -> Result<TlsStream<TcpStream>, Refusal> {
+        let within = Duration::from_secs(self.hub.config.limits.handshake_s);
+        match tokio::time::timeout(within, tls.accept(tcp)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(tls::refusal_of(&error)),
+            Err(_) => Err(Refusal::plain("slow-handshake")),
+        }
+    }
+
+    /// The handshake, and who the peer is after it.
     async fn shake_hands(
         &self,
         tcp: TcpStream,
         tls: &TlsAcceptor,
     ) -> Result<(TlsStream<TcpStream>, Option<Shown>), Refusal> {
-        let within = Duration::from_secs(self.hub.config.limits.handshake_s);
-        let stream = match tokio::time::timeout(within, tls.accept(tcp)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(tls::refusal_of(&error)),
-            Err(_) => return Err(Refusal::plain("slow-handshake")),
-        };
+        let stream = self.accept(tcp, tls).await?;
         let shown = tls::shown(stream.get_ref().1.peer_certificates());
         let shown = shown.map_err(|_| Refusal::plain("not-a-pump-certificate"))?;
         Ok((stream, shown))

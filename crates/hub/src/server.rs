@@ -196,7 +196,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     });
     let makers = maker_roots(&hub.config)?;
     let own = own_cert(&hub)?;
-    let fleet = std::slice::from_ref(&hub.root);
+    let issuing = hub.issuing.cert().clone();
+    let fleet = tls::Fleet { roots: std::slice::from_ref(&hub.root), issuers: std::slice::from_ref(&issuing) };
     let limits = hub.config.limits;
     let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?.into();
     let est_tls = tls::est(&own, fleet, &makers)?.into();

@@ -23,27 +23,48 @@ use crate::link::Links;
 /// What guards every handshake: each pump's state and certificates, in memory.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: RwLock<BTreeMap<PumpId, RegistryEntry>>,
+    entries: RwLock<Entries>,
     changes: AtomicU64,
+}
+
+/// Every pump, and whose each certificate is that may be in use.
+#[derive(Debug, Default)]
+struct Entries {
+    pumps: BTreeMap<PumpId, RegistryEntry>,
+    certificates: BTreeMap<Digest, PumpId>,
+}
+
+impl Entries {
+    fn put(&mut self, entry: RegistryEntry) {
+        if let Some(old) = self.pumps.get(&entry.pump) {
+            for fingerprint in [old.current, old.pending].into_iter().flatten() {
+                self.certificates.remove(&fingerprint);
+            }
+        }
+        let certificates = [entry.current, entry.pending].into_iter().flatten();
+        self.certificates.extend(certificates.map(|fingerprint| (fingerprint, entry.pump)));
+        self.pumps.insert(entry.pump, entry);
+    }
 }
 
 impl Registry {
     /// Holds these entries, as read from the store.
     #[must_use]
     pub fn new(entries: Vec<RegistryEntry>) -> Arc<Self> {
-        let entries = entries.into_iter().map(|entry| (entry.pump, entry)).collect();
-        Arc::new(Self { entries: RwLock::new(entries), changes: AtomicU64::new(0) })
+        let mut all = Entries::default();
+        entries.into_iter().for_each(|entry| all.put(entry));
+        Arc::new(Self { entries: RwLock::new(all), changes: AtomicU64::new(0) })
     }
 
     /// The entry of a pump.
     #[must_use]
     pub fn get(&self, pump: PumpId) -> Option<RegistryEntry> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&pump).cloned()
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).pumps.get(&pump).cloned()
     }
 
     /// Puts a changed entry in.
     pub fn put(&self, entry: RegistryEntry) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.pump, entry);
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).put(entry);
         self.changes.fetch_add(1, Ordering::Release);
     }
 
@@ -62,13 +83,23 @@ impl Registry {
         self.admit_fingerprint(peer.pump, &peer.fingerprint)
     }
 
+    /// Whose certificate this is, by its fingerprint, when the registry admits it. `None` says nothing: read the
+    /// certificate and ask [`Registry::admit`] why.
+    #[must_use]
+    pub fn admitted(&self, fingerprint: &Digest) -> Option<PumpId> {
+        covers!("N14");
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let pump = *entries.certificates.get(fingerprint)?;
+        entries.pumps.get(&pump).filter(|entry| entry.admits(fingerprint)).map(|_| pump)
+    }
+
     /// The same by fingerprint.
     ///
     /// # Errors
     /// As [`Registry::admit`].
     pub fn admit_fingerprint(&self, pump: PumpId, fingerprint: &Digest) -> Result<(), &'static str> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(&pump).ok_or("unknown-pump")?;
+        let entry = entries.pumps.get(&pump).ok_or("unknown-pump")?;
         match entry.lifecycle {
             Lifecycle::Quarantined => Err("quarantined"),
             Lifecycle::Lost => Err("lost"),
@@ -216,3 +247,6 @@ impl Hub {
 const KEY_COMPROMISE: u8 = 1;
 /// CRL reason code superseded.
 const SUPERSEDED: u8 = 4;
+
+#[cfg(test)]
+mod tests;

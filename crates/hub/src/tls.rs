@@ -1,7 +1,8 @@
 //! TLS 1.3 acceptors, and the registry's say in the handshake.
 //!
 //! A pump's certificate must pass webpki (signature, chain, dates, clientAuth), then [`wardline_pki::strict`], then name
-//! a pump whose registry entry admits exactly this certificate. Session tickets keep a reconnect cheap; because a resumed
+//! a pump whose registry entry admits exactly this certificate. The hub's own issuing CA is checked against the root once,
+//! at the start, and its dates at every handshake; so a storm of handshakes does not check one signature again and again. Session tickets keep a reconnect cheap; because a resumed
 //! handshake shows no certificate to the verifier, the caller asks the registry again right after every handshake, so a
 //! quarantined pump gets nowhere with an old ticket (N14). There is no early data: it could be replayed (A05).
 
@@ -124,18 +125,34 @@ enum Door {
 #[derive(Debug)]
 struct Doorkeeper {
     door: Door,
-    fleet: Arc<dyn ClientCertVerifier>,
-    fleet_roots: Vec<Cert>,
-    makers: Option<Arc<dyn ClientCertVerifier>>,
-    maker_roots: Vec<Cert>,
+    fleet: Anchors,
+    makers: Option<Anchors>,
     hints: Vec<DistinguishedName>,
+}
+
+/// Whom a chain must lead to.
+#[derive(Debug)]
+struct Anchors {
+    verifier: Arc<dyn ClientCertVerifier>,
+    roots: Vec<Cert>,
+    /// Issuing CAs that one of the roots signed, which was checked when they were put in.
+    issuers: Vec<Cert>,
+}
+
+/// The fleet's authorities.
+#[derive(Clone, Copy, Debug)]
+pub struct Fleet<'a> {
+    /// What pumps and hub believe.
+    pub roots: &'a [Cert],
+    /// The hub's own issuing CAs.
+    pub issuers: &'a [Cert],
 }
 
 /// TLS for the live link: a pump's certificate is demanded, and the registry must admit it.
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn link(own: &Arc<OwnCert>, fleet: &[Cert], registry: Arc<Registry>) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn link(own: &Arc<OwnCert>, fleet: Fleet<'_>, registry: Arc<Registry>) -> Result<Arc<ServerConfig>, TlsError> {
     let keeper = Doorkeeper::new(Door::Link(registry), fleet, &[])?;
     config(own, Some(Arc::new(keeper)), &[])
 }
@@ -144,7 +161,7 @@ pub fn link(own: &Arc<OwnCert>, fleet: &[Cert], registry: Arc<Registry>) -> Resu
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn est(own: &Arc<OwnCert>, fleet: &[Cert], makers: &[Cert]) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn est(own: &Arc<OwnCert>, fleet: Fleet<'_>, makers: &[Cert]) -> Result<Arc<ServerConfig>, TlsError> {
     let keeper = Doorkeeper::new(Door::Est, fleet, makers)?;
     config(own, Some(Arc::new(keeper)), &[b"http/1.1"])
 }
@@ -169,37 +186,27 @@ fn config(
     };
     let mut config = builder.with_cert_resolver(Arc::clone(own) as Arc<dyn ResolvesServerCert>);
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    // A client uses a ticket once and gets the next with it; a second one is half a kilobyte and a cipher run for nothing.
+    config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
     config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
     Ok(Arc::new(config))
 }
 
 impl Doorkeeper {
-    fn new(door: Door, fleet: &[Cert], makers: &[Cert]) -> Result<Self, TlsError> {
-        let fleet_verifier = webpki(fleet)?;
-        let mut hints = fleet_verifier.root_hint_subjects().to_vec();
-        let maker_verifier = if makers.is_empty() { None } else { Some(webpki(makers)?) };
-        hints.extend(maker_verifier.iter().flat_map(|v| v.root_hint_subjects().to_vec()));
-        Ok(Self {
-            door,
-            fleet: fleet_verifier,
-            fleet_roots: fleet.to_vec(),
-            makers: maker_verifier,
-            maker_roots: makers.to_vec(),
-            hints,
-        })
+    fn new(door: Door, fleet: Fleet<'_>, makers: &[Cert]) -> Result<Self, TlsError> {
+        let makers = if makers.is_empty() { None } else { Some(Anchors::new(makers, &[])?) };
+        let fleet = Anchors::new(fleet.roots, fleet.issuers)?;
+        let all = fleet.roots.iter().chain(makers.iter().flat_map(|makers| &makers.roots));
+        Ok(Self { hints: trusted(all)?.subjects(), door, fleet, makers })
     }
 
     fn check(&self, end: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), rustls::Error> {
         let cert = Cert::from_der(end).map_err(|_| refuse("unreadable-certificate", String::new()))?;
-        let chain: Result<Vec<Cert>, _> = rest.iter().map(|c| Cert::from_der(c)).collect();
-        let chain = chain.map_err(|_| refuse("unreadable-certificate", String::new()))?;
-        let at = Time::from_unix_s(now.as_secs());
         match (PumpIdentity::of(&cert), &self.door, &self.makers) {
             (Ok(pump), door, _) => {
                 let claim = || format!("pump {}", pump.pump);
-                self.fleet.verify_client_cert(end, rest, now).map_err(|e| refuse(word_of(&e), claim()))?;
-                strictly(&cert, &chain, &self.fleet_roots, Usage::Pump, at).map_err(|w| refuse(w, claim()))?;
+                self.fleet.check(&cert, end, rest, Usage::Pump, now).map_err(|word| refuse(word, claim()))?;
                 match door {
                     Door::Link(registry) => registry.admit(&pump).map_err(|word| refuse(word, claim())),
                     Door::Est => Ok(()),
@@ -207,8 +214,7 @@ impl Doorkeeper {
             }
             (Err(_), Door::Est, Some(makers)) => {
                 let claim = BirthIdentity::of(&cert).map_or_else(|_| String::new(), |b| format!("serial {}", b.serial));
-                makers.verify_client_cert(end, rest, now).map_err(|e| refuse(word_of(&e), claim.clone()))?;
-                strictly(&cert, &chain, &self.maker_roots, Usage::Birth, at).map_err(|w| refuse(w, claim))
+                makers.check(&cert, end, rest, Usage::Birth, now).map_err(|word| refuse(word, claim))
             }
             (Err(_), _, _) => {
                 let subject = cert.parsed().tbs_certificate.subject.to_string();
@@ -218,30 +224,57 @@ impl Doorkeeper {
     }
 }
 
-fn webpki(roots: &[Cert]) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut store = RootCertStore::empty();
-    for root in roots {
-        store.add(CertificateDer::from(root.der().to_vec()))?;
+impl Anchors {
+    fn new(roots: &[Cert], issuers: &[Cert]) -> Result<Self, TlsError> {
+        for issuer in issuers {
+            let signed = |root: &&Cert| issuer.verify_issued_by(root).is_ok();
+            roots.iter().find(signed).ok_or(PkiError::Refused("the issuing CA was not signed by the fleet's root"))?;
+        }
+        let store = Arc::new(trusted(roots.iter().chain(issuers))?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(store, provider()).build()?;
+        Ok(Self { verifier, roots: roots.to_vec(), issuers: issuers.to_vec() })
     }
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider()).build()?)
+
+    /// webpki's checks, then the strict ones.
+    fn check(
+        &self,
+        leaf: &Cert,
+        end: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), &'static str> {
+        let is_known = |sent: &&CertificateDer<'_>| self.issuers.iter().any(|issuer| issuer.der() == &***sent);
+        let sent: Result<Vec<Cert>, _> = rest.iter().filter(|c| !is_known(c)).map(|c| Cert::from_der(c)).collect();
+        let sent = sent.map_err(|_| "unreadable-certificate")?;
+        self.verifier.verify_client_cert(end, rest, now).map_err(|error| word_of(&error))?;
+        let chain = self.chain(leaf, &sent).ok_or("unknown-issuer")?;
+        strict::chain(&chain, usage, Time::from_unix_s(now.as_secs())).map_err(|_| "fails-strict-checks")
+    }
+
+    /// The chain that leads from the leaf to one of the roots. Issuing CAs of ours go before what was sent: nobody may put
+    /// another one of the same name in their place.
+    fn chain<'a>(&'a self, leaf: &'a Cert, sent: &'a [Cert]) -> Option<Vec<&'a Cert>> {
+        let mut chain = vec![leaf];
+        for _ in 0..=self.issuers.len() + sent.len() {
+            let issuer = &chain[chain.len() - 1].parsed().tbs_certificate.issuer;
+            let named = |c: &&Cert| c.parsed().tbs_certificate.subject == *issuer;
+            if let Some(root) = self.roots.iter().find(named) {
+                chain.push(root);
+                return Some(chain);
+            }
+            chain.push(self.issuers.iter().find(named).or_else(|| sent.iter().find(named))?);
+        }
+        None
+    }
 }
 
-/// The chain that leads from the leaf to one of the roots, then the strict checks on it.
-fn strictly(leaf: &Cert, sent: &[Cert], roots: &[Cert], usage: Usage, now: Time) -> Result<(), &'static str> {
-    let mut chain = vec![leaf];
-    for _ in 0..=sent.len() {
-        let issuer = &chain[chain.len() - 1].parsed().tbs_certificate.issuer;
-        let named = |c: &&Cert| c.parsed().tbs_certificate.subject == *issuer;
-        if let Some(root) = roots.iter().find(named) {
-            chain.push(root);
-            return strict::chain(&chain, usage, now).map_err(|_| "fails-strict-checks");
-        }
-        match sent.iter().find(named) {
-            Some(next) => chain.push(next),
-            None => break,
-        }
+fn trusted<'a>(certs: impl Iterator<Item = &'a Cert>) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    for cert in certs {
+        store.add(CertificateDer::from(cert.der().to_vec()))?;
     }
-    Err("unknown-issuer")
+    Ok(store)
 }
 
 fn refuse(word: &'static str, claim: String) -> rustls::Error {
@@ -328,10 +361,13 @@ impl ClientCertVerifier for Doorkeeper {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.fleet.verify_tls13_signature(message, cert, dss)
+        self.fleet.verifier.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.fleet.supported_verify_schemes()
+        self.fleet.verifier.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

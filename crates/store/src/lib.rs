@@ -31,6 +31,7 @@ mod goals;
 mod keys;
 mod migrate;
 mod page;
+mod presence;
 mod pumps;
 mod repo;
 mod reports;
@@ -52,6 +53,7 @@ pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};
 pub use keys::MasterKey;
 pub use page::{Page, PageRequest};
+pub use presence::LinkChange;
 pub use pumps::{
     ExpectedPump, FleetCounts, LifecycleChange, LinkFilter, PumpQuery, PumpRow, PumpSort, SortOrder, Standing,
 };

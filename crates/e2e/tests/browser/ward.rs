@@ -11,8 +11,8 @@ use wardline_model::{
     Span, Therapy, Time, Version, Wait,
 };
 use wardline_store::{
-    Actor, AdoptionSample, Artifact, Decision, Entry, ExpectedPump, Journal, LifecycleChange, NewCertificate, NewGoal,
-    NewRelease, NewReport, NewRollout, NewUser, Publication, Sighting, Store,
+    Actor, AdoptionSample, Artifact, Decision, Entry, ExpectedPump, Journal, LifecycleChange, LinkChange,
+    NewCertificate, NewGoal, NewRelease, NewReport, NewRollout, NewUser, Publication, Sighting, Store,
 };
 
 /// How large.
@@ -242,7 +242,7 @@ async fn live(store: &Store, id: PumpId, n: usize, fleet: Fleet) {
     }
     let place = format!("10.20.{}.{}", n / 250 % 250, n % 250);
     let heard = if story == Story::Silent { now - Span::from_min(95) } else { now };
-    store.link_up(id, "hub-1", &place, begun).await.expect("a link");
+    store.links_changed("hub-1", &[LinkChange::Up { pump: id, place, at: begun }]).await.expect("a link");
     let report = report(id, story, heard);
     store.save_report(NewReport { report, received: heard }).await.expect("a report");
     if story == Story::Silent {
@@ -256,13 +256,13 @@ async fn live(store: &Store, id: PumpId, n: usize, fleet: Fleet) {
         }
     }
     if story == Story::Silent {
-        store.link_down(id, "hub-1", heard).await.expect("a link ends");
+        store.links_changed("hub-1", &[LinkChange::Down { pump: id, at: heard }]).await.expect("a link ends");
     }
     if story == Story::Quarantined {
         let change = LifecycleChange { pump: id, from: Lifecycle::InService, to: Lifecycle::Quarantined };
         let at = now - Span::from_min(37);
         store.decide_lifecycle(change, &by("sec.olsen", "port scan seen from its address", at)).await.expect("a move");
-        store.link_down(id, "hub-1", at).await.expect("a link ends");
+        store.links_changed("hub-1", &[LinkChange::Down { pump: id, at }]).await.expect("a link ends");
     }
 }
 

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wardline_model::{Generation, PumpId, Sequence, Span, Time};
-use wardline_store::{Actor, Decision, Entry, Journal, RegistryEntry, Store, StoreError};
+use wardline_store::{Actor, Decision, Entry, Journal, LinkChange, RegistryEntry, Store, StoreError};
 
 use crate::clock::now;
 
@@ -86,7 +86,7 @@ pub struct Links {
     /// What is known of a pump from its last link here, so that a storm of reconnects asks the database little.
     known: Mutex<BTreeMap<PumpId, Known>>,
     /// Links that came up or went down and are not in the store yet.
-    presence: Mutex<Vec<Presence>>,
+    presence: Mutex<Vec<LinkChange>>,
     /// When something was last recorded about a pump for a reason, so that one pump cannot fill the audit.
     recorded: Mutex<BTreeMap<(PumpId, &'static str), Time>>,
 }
@@ -98,12 +98,6 @@ struct Known {
     journal: Journal,
     durable: Sequence,
     goal: Option<(Generation, Arc<[u8]>)>,
-}
-
-#[derive(Clone, Debug)]
-enum Presence {
-    Up { pump: PumpId, place: String, at: Time },
-    Down { pump: PumpId, at: Time },
 }
 
 impl Links {
@@ -150,7 +144,7 @@ impl Links {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_presence(&self, presence: Presence) {
+    fn note_presence(&self, presence: LinkChange) {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner).push(presence);
     }
 

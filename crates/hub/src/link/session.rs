@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use wardline_model::{Report, Sequence, Time, covers};
-use wardline_store::{Appended, Journal, NewReport, StoreError};
+use wardline_store::{Appended, Journal, LinkChange, NewReport, StoreError};
 use wardline_wire::link::{self, ByeReason, CloseReason, HubFrame, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::{FrameError, Greeting, limits, version};
 
 use super::stream::{Stream, StreamError};
 use super::table::Mail;
-use super::{Links, LiveLink, Peer, Presence, now};
+use super::{Links, LiveLink, Peer, now};
 
 /// How a link ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, 
                 Err(ended) => ended,
             };
             if links.table.remove(&session.link) {
-                links.note_presence(Presence::Down { pump: peer.pump, at: now() });
+                links.note_presence(LinkChange::Down { pump: peer.pump, at: now() });
             }
             stream = session.stream;
             ended
@@ -145,7 +145,7 @@ fn take_place(links: &Links, link: &Arc<LiveLink>) {
         older.close(CloseReason::NewerLink);
     }
     let place = peer.place.ip().to_string();
-    links.note_presence(Presence::Up { pump: peer.pump, place, at: link.since() });
+    links.note_presence(LinkChange::Up { pump: peer.pump, place, at: link.since() });
 }
 
 struct Session<'a, S> {

@@ -4,12 +4,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use wardline_model::{Span, Time};
+use wardline_store::LinkChange;
 use wardline_wire::link::CloseReason;
 
-use super::{Links, Presence, now};
+use super::{Links, now};
 
 /// How often links that came up or went down reach the store: people see a change within a second.
 const PRESENCE_EVERY: Duration = Duration::from_millis(250);
@@ -62,27 +62,16 @@ pub(super) fn cut_late(links: &Links, now: Time) {
 async fn flush_presence(links: &Links) {
     let changes = std::mem::take(&mut *links.presence.lock().unwrap_or_else(PoisonError::into_inner));
     // Of each pump only the last change counts: a storm of reconnects costs one row for each pump and tick.
-    let mut last = std::collections::BTreeMap::new();
-    for change in changes {
-        let pump = match &change {
-            Presence::Up { pump, .. } | Presence::Down { pump, .. } => *pump,
-        };
-        last.insert(pump, change);
+    let last: std::collections::BTreeMap<_, _> = changes.into_iter().map(|change| (change.pump(), change)).collect();
+    let last: Vec<LinkChange> = last.into_values().collect();
+    if last.is_empty() {
+        return;
     }
-    // All at once, so that they share one commit.
-    join_all(last.into_values().map(|change| store_presence(links, change))).await;
-}
-
-async fn store_presence(links: &Links, change: Presence) {
-    let stored = match &change {
-        Presence::Up { pump, place, at } => links.store.link_up(*pump, &links.node, place, *at).await,
-        Presence::Down { pump, at } => links.store.link_down(*pump, &links.node, *at).await,
-    };
-    let (Presence::Up { pump, .. } | Presence::Down { pump, .. }) = &change;
-    match stored {
-        Ok(()) => (links.gate.touched)(*pump),
+    match links.store.links_changed(&links.node, &last).await {
+        Ok(()) => last.iter().for_each(|change| (links.gate.touched)(change.pump())),
         Err(error) => {
-            tracing::error!(?change, %error, "the store could not note a link's change; the screen may be wrong");
+            let pumps = last.len();
+            tracing::error!(pumps, %error, "the store could not note links that changed; the screen may be wrong");
         }
     }
 }

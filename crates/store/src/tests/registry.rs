@@ -7,8 +7,8 @@ use wardline_model::{
 
 use super::{T0, World, by, expected, on_both_engines};
 use crate::{
-    CertificateState, Engine, Entry, LifecycleChange, LinkFilter, NewCertificate, NewGoal, NewReport, PageRequest,
-    PumpQuery, PumpSort, SortOrder, StoreError,
+    CertificateState, Engine, Entry, LifecycleChange, LinkChange, LinkFilter, NewCertificate, NewGoal, NewReport,
+    PageRequest, PumpQuery, PumpSort, SortOrder, StoreError,
 };
 
 fn certificate(pump: PumpId, n: u8) -> NewCertificate {
@@ -41,7 +41,8 @@ on_both_engines! {
 
     async fn a_page_is_searched_filtered_sorted_and_counted(world) {
         let ids = world.pumps(30).await;
-        world.store.link_up(ids[4], "hub-1", "10.7.4.9", T0).await.unwrap();
+        let up = LinkChange::Up { pump: ids[4], place: "10.7.4.9".into(), at: T0 };
+        world.store.links_changed("hub-1", &[up]).await.unwrap();
         world.store.save_report(NewReport { report: report(ids[7], Some(Wait::TherapyRunning)), received: T0 }).await.unwrap();
         let tags = async |query: PumpQuery| {
             let page = world.store.pumps(&query).await.unwrap();
@@ -67,6 +68,24 @@ on_both_engines! {
         assert_eq!((counts.by_lifecycle[&Lifecycle::Expected], counts.by_lifecycle[&Lifecycle::Lost]), (30, 0));
         world.store.links_lost("hub-1").await.unwrap();
         assert_eq!(world.store.fleet_counts().await.unwrap().linked, 0);
+    }
+
+    async fn many_links_change_at_once_and_an_end_counts_only_where_the_link_is(world) {
+        let ids = world.pumps(300).await;
+        let at = |s| T0 + Span::from_s(s);
+        let up: Vec<_> = (0..).zip(&ids).map(|(n, id)| LinkChange::Up { pump: *id, place: format!("10.7.0.{n}"), at: at(n) }).collect();
+        world.store.links_changed("hub-1", &up).await.unwrap();
+        let linked = async || world.store.fleet_counts().await.unwrap().linked;
+        assert_eq!(linked().await, 300);
+        let moved = LinkChange::Up { pump: ids[0], place: "10.8.0.1".into(), at: at(400) };
+        world.store.links_changed("hub-2", &[moved]).await.unwrap();
+        let down: Vec<_> = ids.iter().map(|id| LinkChange::Down { pump: *id, at: at(500) }).collect();
+        world.store.links_changed("hub-1", &down).await.unwrap();
+        assert_eq!(linked().await, 1, "the one that moved to another process is still up");
+        let rows = [world.store.pump(ids[0]).await.unwrap().unwrap(), world.store.pump(ids[299]).await.unwrap().unwrap()];
+        assert_eq!(rows[0].last_seen, Some(at(400)));
+        assert_eq!(rows[1].last_seen, Some(at(500)));
+        assert_eq!(rows[1].last_place.as_deref(), Some("10.7.0.299"));
     }
 
     async fn an_older_report_never_replaces_a_newer_one(world) {
