@@ -150,6 +150,18 @@ impl Column {
         }
     }
 
+    /// What a cell of this column holds, as an error names it.
+    const fn holds(self) -> &'static str {
+        match self {
+            Self::AssetTag => "the hospital's own number, such as P-0007",
+            Self::Model => "the maker's model, such as Halcyon 3",
+            Self::Serial => "the maker's serial number, such as HX3-007007",
+            Self::CareArea => "a care area, such as Intensive care",
+            Self::Mac => "a MAC address",
+            Self::Note => "a note",
+        }
+    }
+
     const fn is_needed(self) -> bool {
         !matches!(self, Self::Mac | Self::Note)
     }
@@ -325,6 +337,10 @@ impl Reading {
         }
         match parse(cell) {
             Ok(value) => Some(value),
+            Err(why) if column.is_needed() => {
+                self.faults.push(refused(format!("{why}: expected {}", column.holds())));
+                None
+            }
             Err(why) => {
                 self.faults.push(refused(why.to_string()));
                 None

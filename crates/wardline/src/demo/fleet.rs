@@ -3,6 +3,8 @@
 use wardline_fleet::manifest::Line;
 use wardline_model::{AssetTag, CareArea, Model, NameError, Serial};
 
+use crate::fault::{Exit, Fault};
+
 /// The care areas of the invented hospital. The demonstration drug library has limits for each of them.
 pub const CARE_AREAS: [&str; 3] = ["Intensive care", "Medical surgical", "Neonatal intensive care"];
 
@@ -11,6 +13,18 @@ pub const MODEL: &str = "Halcyon 3";
 
 /// The most pumps that one process simulates: each needs a socket on both sides, and 20,000 open files are usual.
 pub const MOST_PUMPS: usize = 9_000;
+
+/// How many pumps the invented hospital has when nobody says otherwise.
+pub const USUAL: usize = 24;
+
+/// Refuses more pumps than one machine simulates.
+pub fn check_count(pumps: usize) -> anyhow::Result<()> {
+    if pumps > MOST_PUMPS {
+        let message = format!("{pumps} pumps are on the list; one machine simulates at most {MOST_PUMPS}");
+        return Err(Fault::ends(Exit::NotInOrder, message));
+    }
+    Ok(())
+}
 
 /// The first `count` pumps of the invented hospital; the same ones each time.
 pub fn invented(count: usize) -> Result<Vec<Line>, NameError> {

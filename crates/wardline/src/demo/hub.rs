@@ -7,7 +7,8 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use wardline_hub::config::Config;
 use wardline_hub::server::{self, Running, StartError};
-use wardline_model::{Role, Span};
+use wardline_fleet::manifest::Line;
+use wardline_model::{Lifecycle, Role, Span};
 use wardline_sim::hospital::Maker;
 
 use super::ports::Ports;
@@ -134,6 +135,22 @@ impl Hub {
                 Err(error) => return Err(error).context("the demonstration's hub did not start again"),
             }
         }
+    }
+
+    /// The pumps that the hub knows and that are still the hospital's.
+    pub fn pumps(&self, runtime: &Runtime) -> anyhow::Result<Vec<Line>> {
+        let Some(store) = self.store() else { return Ok(Vec::new()) };
+        let rows = runtime.block_on(store.all_pumps())?;
+        let line = |row: wardline_store::PumpRow| Line {
+            line: 0,
+            asset_tag: row.asset_tag,
+            model: row.model,
+            serial: row.serial,
+            care_area: row.care_area,
+            mac: None,
+            note: None,
+        };
+        Ok(rows.into_iter().filter(|row| row.standing.lifecycle != Lifecycle::Retired).map(line).collect())
     }
 
     /// The hub's database, for whoever compares it with the pumps.

@@ -27,7 +27,7 @@ use wardline_fleet::manifest::{self, Line as ExpectedLine};
 use crate::client::Client;
 use crate::data::{self, DataFolder};
 use crate::fault::{Exit, Fault};
-use crate::{logs, print};
+use crate::{logs, print, release};
 use lasts::Lasts;
 use ports::Ports;
 
@@ -46,9 +46,9 @@ pub struct Demo {
     /// The data folder; made if it does not exist
     #[arg(long, default_value = data::DEFAULT, value_name = "FOLDER")]
     data: PathBuf,
-    /// How many pumps the invented hospital has
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=9_000), conflicts_with = "pump_manifest")]
-    pumps: u16,
+    /// How many pumps the invented hospital has [default: 24]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=9_000), conflicts_with = "pump_manifest")]
+    pumps: Option<u16>,
     /// Your own list of pumps instead: CSV or .xlsx with asset_tag, model, serial, care_area
     #[arg(long, value_name = "FILE")]
     pump_manifest: Option<PathBuf>,
@@ -79,8 +79,8 @@ const LONGEST_STANDSTILL: Duration = Duration::from_secs(20);
 impl Demo {
     /// Runs until it is told to stop.
     pub fn run(self) -> anyhow::Result<()> {
-        let list = self.list()?;
-        let library = story::FirstLibrary::read(self.drug_library.as_deref())?;
+        let asked = self.asked()?;
+        let library = self.drug_library.as_deref().map(release::read_library).transpose()?;
         let ports = Ports::from_base(self.port_base)?;
         ports.check()?;
         let folder = DataFolder::at(&self.data);
@@ -99,7 +99,7 @@ impl Demo {
         hub.welcome(&login);
 
         let mut story = story::Story::begin(&client, &folder, library)?;
-        story.expect(&list)?;
+        let list = story.expect(hub.pumps(&runtime)?, asked)?;
         story.publish_first()?;
         let faults = if self.faults { hospital::Faults::Injected } else { hospital::Faults::None };
         let opening = hospital::Opening {
@@ -148,9 +148,10 @@ impl Demo {
         }
     }
 
-    fn list(&self) -> anyhow::Result<Vec<ExpectedLine>> {
+    /// The pumps that were asked for on the command line, if any were.
+    fn asked(&self) -> anyhow::Result<Option<Vec<ExpectedLine>>> {
         let Some(path) = &self.pump_manifest else {
-            return Ok(fleet::invented(usize::from(self.pumps))?);
+            return Ok(self.pumps.map(|pumps| fleet::invented(usize::from(pumps))).transpose()?);
         };
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let lines = manifest::from_bytes(&bytes).map_err(|faults| {
@@ -159,18 +160,8 @@ impl Demo {
             }
             Fault::ends(Exit::NotInOrder, format!("{}: {faults}", path.display()))
         })?;
-        if lines.len() > fleet::MOST_PUMPS {
-            return Err(Fault::ends(
-                Exit::NotInOrder,
-                format!(
-                    "{} lists {} pumps; one machine simulates at most {}",
-                    path.display(),
-                    lines.len(),
-                    fleet::MOST_PUMPS
-                ),
-            ));
-        }
-        Ok(lines)
+        fleet::check_count(lines.len())?;
+        Ok(Some(lines))
     }
 
     fn watch(

@@ -86,6 +86,24 @@ impl People {
         self.desk.first_root()
     }
 
+    /// The newest library that was published.
+    pub fn newest(&self) -> anyhow::Result<Option<Library>> {
+        let newest = self.desk.published()?.iter().map(|entry| entry.reference.version).max();
+        newest.map(|version| self.desk.library(version)).transpose()
+    }
+
+    /// The first library that was published.
+    pub fn oldest(&self) -> anyhow::Result<Option<Library>> {
+        let oldest = self.desk.published()?.iter().map(|entry| entry.reference.version).min();
+        oldest.map(|version| self.desk.library(version)).transpose()
+    }
+
+    /// Gives the hub what is published here; what it has already changes nothing.
+    pub fn send(&self, client: &Client) -> anyhow::Result<()> {
+        release::send(client, serde_json::to_vec(&self.desk.upload()?)?)?;
+        Ok(())
+    }
+
     /// Drafts, signs twice, publishes, and gives it to the hub. What an earlier run published is only sent again.
     pub fn publish(&self, client: &Client, library: &Library) -> anyhow::Result<()> {
         let known = self.desk.published()?.iter().any(|entry| entry.reference.version == library.version());
@@ -97,8 +115,7 @@ impl People {
             }
             self.desk.publish(&self.snapshot, &self.timestamp, print::now())?;
         }
-        release::send(client, serde_json::to_vec(&self.desk.upload()?)?)?;
-        Ok(())
+        self.send(client)
     }
 
     /// Both pharmacists, as a sentence names them.

@@ -1,55 +1,70 @@
 //! What the demonstration's people do: import the list, sign and publish a library, roll it out, and once it is
 //! everywhere, do the same with the next version.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use wardline_api::RouteId;
-use wardline_api::types::{ManifestResult, NewRollout, PumpPage, Releases, Rollouts};
+use wardline_api::types::{ManifestResult, NewRollout, Releases, Rollouts};
 use wardline_fleet::manifest::Line;
 use wardline_library::Library;
 use wardline_model::{Kind, Version};
 
+use super::fleet;
 use super::people::People;
 use super::status::Seen;
 use crate::client::{Client, typed};
 use crate::data::DataFolder;
-use crate::release;
+use crate::fault::{Exit, Fault};
 
 /// How long the first version is everywhere before the second is published, so that people see it settled.
 const ADMIRE_FIRST: Duration = Duration::from_secs(15);
 /// The same for every later one: a demonstration that runs for hours goes on switching.
 const ADMIRE: Duration = Duration::from_secs(300);
 
-/// The library that the demonstration starts with.
-pub enum FirstLibrary {
-    /// The invented one, which has successors.
-    Demonstration,
-    /// The hospital's own, which is rolled out once.
-    Own(Box<Library>),
-}
-
-impl FirstLibrary {
-    /// Reads the hospital's own, if one is named; every bad row is told.
-    pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(Self::Demonstration) };
-        release::read_library(path).map(|library| Self::Own(Box::new(library)))
-    }
+/// Whether the library has successors.
+enum Successors {
+    /// The invented one has.
+    Invented,
+    /// The hospital's own is rolled out as it is.
+    None,
 }
 
 /// The story so far.
 pub struct Story<'a> {
     client: &'a Client,
     people: People,
-    first: FirstLibrary,
+    /// What is to be published before anything else.
+    coming: Option<Box<Library>>,
+    successors: Successors,
     everywhere_since: Option<Instant>,
 }
 
 impl<'a> Story<'a> {
-    /// Finds or invents the people; nothing has happened yet.
-    pub fn begin(client: &'a Client, folder: &DataFolder, first: FirstLibrary) -> anyhow::Result<Self> {
+    /// Finds or invents the people, and looks where an earlier run has left the libraries. The hospital's own library must
+    /// be new, or the one that is published already.
+    pub fn begin(client: &'a Client, folder: &DataFolder, own: Option<Library>) -> anyhow::Result<Self> {
         let people = People::open_or_make(&folder.people())?;
-        Ok(Self { client, people, first, everywhere_since: None })
+        let (coming, successors) = match (people.newest()?, own) {
+            (None, None) => (Some(demonstration(1)?), Successors::Invented),
+            (None, Some(own)) => (Some(own), Successors::None),
+            (Some(newest), None) => {
+                let is_invented = demonstration(newest.version().0)? == newest;
+                (None, if is_invented { Successors::Invented } else { Successors::None })
+            }
+            (Some(newest), Some(own)) if own == newest => (None, Successors::None),
+            (Some(newest), Some(own)) if own.version() > newest.version() => (Some(own), Successors::None),
+            (Some(newest), Some(own)) => {
+                let message = format!(
+                    "the drug library on the command line has version {}, and another one with version {newest} is published \
+                     in this data folder: give yours a version above {newest}, or use another folder with --data",
+                    own.version(),
+                    newest = newest.version()
+                );
+                return Err(Fault::ends(Exit::NotInOrder, message));
+            }
+        };
+        Ok(Self { client, people, coming: coming.map(Box::new), successors, everywhere_since: None })
     }
 
     /// The root that pumps and their therapy controllers pin.
@@ -57,36 +72,48 @@ impl<'a> Story<'a> {
         self.people.first_root()
     }
 
-    /// Puts the pumps on the hub's list, unless they are on it already.
-    pub fn expect(&self, list: &[Line]) -> anyhow::Result<()> {
-        let known: PumpPage = typed(self.client.get(RouteId::ApiPumps, &[], &[("size", "1".into())])?)?;
-        if known.total > 0 {
-            println!("The hub knows {} pumps already and goes on with them.", known.total);
-            return Ok(());
+    /// Puts pumps on the hub's list that it does not know yet, and gives every pump that is simulated: those that the hub
+    /// knows from an earlier run, and those that are new.
+    pub fn expect(&self, known: Vec<Line>, asked: Option<Vec<Line>>) -> anyhow::Result<Vec<Line>> {
+        let asked = match asked {
+            Some(asked) => asked,
+            None if known.is_empty() => fleet::invented(fleet::USUAL)?,
+            None => Vec::new(),
+        };
+        let serials: BTreeSet<_> = known.iter().map(|line| (line.model.clone(), line.serial.clone())).collect();
+        let is_new = |line: &Line| !serials.contains(&(line.model.clone(), line.serial.clone()));
+        let new: Vec<Line> = asked.into_iter().filter(is_new).collect();
+        fleet::check_count(known.len() + new.len())?;
+        if !known.is_empty() {
+            println!("The hub knows {} pumps already and goes on with them.", known.len());
         }
-        let answer = self.client.upload(RouteId::ApiManifestImport, &[], csv(list)?)?;
-        let result: ManifestResult = typed(answer)?;
-        if let Some(error) = result.errors.first() {
-            anyhow::bail!("the hub did not take line {} of the list: {} {}", error.line, error.column, error.expected);
+        if !new.is_empty() {
+            let answer = self.client.upload(RouteId::ApiManifestImport, &[], csv(&new)?)?;
+            let result: ManifestResult = typed(answer)?;
+            if let Some(error) = result.errors.first() {
+                let (line, column, expected) = (error.line, &error.column, &error.expected);
+                anyhow::bail!("the hub did not take line {line} of the list: {column} {expected}");
+            }
+            println!("Biomed imported a list of {} pumps.", result.added);
         }
-        println!("Biomed imported a list of {} pumps.", result.added);
-        Ok(())
+        Ok(known.into_iter().chain(new).collect())
     }
 
-    /// The library that pumps come with from biomed: the first one, before anything was rolled out.
+    /// The library that pumps come with from biomed: the first one that was ever published here.
     pub fn factory_library(&self) -> anyhow::Result<Library> {
-        match &self.first {
-            FirstLibrary::Demonstration => demonstration(1),
-            FirstLibrary::Own(library) => Ok((**library).clone()),
+        match (self.people.oldest()?, &self.coming) {
+            (Some(oldest), _) => Ok(oldest),
+            (None, Some(coming)) => Ok((**coming).clone()),
+            (None, None) => demonstration(1),
         }
     }
 
-    /// Publishes the first library, unless one is published. It comes before the pumps, which pin its root as they enrol.
-    pub fn publish_first(&self) -> anyhow::Result<()> {
-        if self.newest()?.is_some() {
-            return Ok(());
-        }
-        let library = self.factory_library()?;
+    /// Publishes what is to be published first. It comes before the pumps, which pin its root as they enrol.
+    pub fn publish_first(&mut self) -> anyhow::Result<()> {
+        let Some(library) = self.coming.take() else {
+            // What an earlier run signed and could not send any more.
+            return self.people.send(self.client);
+        };
         self.people.publish(self.client, &library)?;
         println!(
             "{} signed drug library {}; the hub verified and published it.",
@@ -116,7 +143,7 @@ impl<'a> Story<'a> {
 
     /// Goes on when a version is everywhere: the next one is signed, published and rolled out.
     pub fn go_on(&mut self, seen: &Seen) -> anyhow::Result<Option<String>> {
-        if !seen.is_everywhere() || matches!(self.first, FirstLibrary::Own(_)) {
+        if !seen.is_everywhere() || matches!(self.successors, Successors::None) {
             self.everywhere_since = None;
             return Ok(None);
         }

@@ -292,7 +292,8 @@ pub fn read_library(path: &Path) -> anyhow::Result<Library> {
             for error in &errors {
                 eprintln!("{}", print::safe(&error.to_string()));
             }
-            let message = format!("{}: {} mistakes; nothing was imported", path.display(), errors.len());
+            let mistakes = if errors.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", errors.len()) };
+            let message = format!("{}: {mistakes}; nothing was imported", path.display());
             Err(Fault::ends(Exit::NotInOrder, message))
         }
     }
