@@ -151,6 +151,7 @@ routes! {
     ApiAdmission Get "/api/v1/admission/{certificate}" Api (Needs(ReadFleet)) None, None, ty::<t::Admission>(), "Which part of the network a certificate's holder belongs to, as FreeRADIUS asks it; refused when it belongs nowhere";
     ApiEnrolment Get "/api/v1/enrolment" Api (Needs(ReadFleet)) None, None, ty::<t::Enrolment>(), "Who is expected, who is pending, which codes are out";
     ApiCodesCreate Post "/api/v1/enrolment/codes" Api (Needs(EnrolPumps)) Some("enrolment.code.create"), ty::<t::NewCodes>(), ty::<t::MadeCodes>(), "Make one-time enrolment codes, shown once";
+    ApiCodeWithdraw Delete "/api/v1/enrolment/codes/{code}" Api (Needs(EnrolPumps)) Some("enrolment-code.withdraw"), None, None, "Withdraw a one-time enrolment code that was not used";
     ApiManifestImport Post "/api/v1/enrolment/manifest" Api (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, ty::<t::ManifestResult>(), "Import a CSV of expected pumps, all rows or none";
     ApiRollouts Get "/api/v1/rollouts" Api (Needs(ReadFleet)) None, None, ty::<t::Rollouts>(), "All rollouts";
     ApiRolloutCreate Post "/api/v1/rollouts" Api (Needs(RunRollouts)) Some("rollout.create"), ty::<t::NewRollout>(), ty::<t::RolloutRow>(), "Start a rollout of a published release";

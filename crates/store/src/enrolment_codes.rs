@@ -142,6 +142,31 @@ impl Store {
         .await
     }
 
+    /// Withdraws a code that was not used, by its short number, with the audit record `enrolment-code.withdraw`: it stops
+    /// working at once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such code, or it was used already.
+    pub async fn withdraw_enrolment_code(&self, id: &str, by: &Decision) -> Result<(), StoreError> {
+        self.step("withdrawing an enrolment code", async {
+            let mut deciding = self.decide().await?;
+            let row = sqlx::query("SELECT pump FROM enrolment_codes WHERE id = $1 AND used IS NULL")
+                .bind(id.to_owned())
+                .fetch_optional(&mut *deciding.tx)
+                .await?;
+            let row = row.ok_or_else(|| StoreError::not_found(format!("an unused enrolment code {id:?}")))?;
+            let pump: PumpId = parse(&row, "pump")?;
+            sqlx::query("DELETE FROM enrolment_codes WHERE id = $1 AND used IS NULL")
+                .bind(id.to_owned())
+                .execute(&mut *deciding.tx)
+                .await?;
+            deciding.note(by, &Entry::done("enrolment-code.withdraw", Some(pump), format!("code {id}"))).await?;
+            deciding.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The pump that a code is for, and whether it was used. `None` when it is unknown or expired. Looking uses nothing
     /// up: that happens together with the certificate, in [`Store::issue_for_code`].
     ///

@@ -122,6 +122,29 @@ impl Store {
         Self::start(url, master, now, Absent::Refuse).await
     }
 
+    /// Looks through a whole database for damage, without a key and without changing anything. On PostgreSQL it only
+    /// connects: the server looks after its own pages.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`] but for the key.
+    pub async fn inspect(url: &str) -> Result<(), StoreError> {
+        let place = engine::place(url);
+        let engine = Engine::of(url).ok_or_else(|| StoreError::Url { url: place.clone() })?;
+        let _lock = match engine {
+            Engine::Sqlite => Some(claim(&engine::sqlite_file(url), &place, Absent::Refuse)?),
+            Engine::Postgres => None,
+        };
+        let explain = |doing: &'static str| {
+            let place = place.clone();
+            move |error| engine::explain(&place, doing, error)
+        };
+        let (read, write) = engine::connect(engine, url).await.map_err(explain("connecting"))?;
+        let looked = look_through(engine, &place, &write).await;
+        read.close().await;
+        write.close().await;
+        looked
+    }
+
     async fn start(url: &str, master: &MasterKey, now: Time, absent: Absent) -> Result<Self, StoreError> {
         let place = engine::place(url);
         let engine = Engine::of(url).ok_or_else(|| StoreError::Url { url: place.clone() })?;
@@ -134,6 +157,9 @@ impl Store {
             move |error| engine::explain(&place, doing, error)
         };
         let (read, write) = engine::connect(engine, url).await.map_err(explain("connecting"))?;
+        if is_small(engine, url) {
+            look_through(engine, &place, &write).await?;
+        }
         let wrapped = match prepare(engine, &place, &write, master, now, absent).await {
             Ok(wrapped) => wrapped,
             Err(error) => {
@@ -234,6 +260,26 @@ impl Store {
 enum Absent {
     Make,
     Refuse,
+}
+
+/// A SQLite file up to this size is looked through at every start: half a second on a plain disk. A larger one is looked
+/// through by `wardline doctor`.
+const LOOKED_THROUGH_AT_START: u64 = 256 << 20;
+
+fn is_small(engine: Engine, url: &str) -> bool {
+    engine == Engine::Sqlite
+        && std::fs::metadata(engine::sqlite_file(url)).is_ok_and(|file| file.len() <= LOOKED_THROUGH_AT_START)
+}
+
+/// Every page of a SQLite file is read, and every tree in it walked.
+async fn look_through(engine: Engine, place: &str, pool: &sqlx::AnyPool) -> Result<(), StoreError> {
+    if engine == Engine::Postgres {
+        return Ok(());
+    }
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await;
+    let row = row.map_err(|error| engine::explain(place, "looking through the database", error))?;
+    let said: String = row.try_get(0).map_err(|error| engine::explain(place, "looking through the database", error))?;
+    if said == "ok" { Ok(()) } else { Err(StoreError::Corrupt { place: place.to_owned(), detail: said }) }
 }
 
 /// Makes sure that a SQLite file is there (or may be made), is a database, and is ours alone.

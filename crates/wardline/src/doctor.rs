@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wardline_api::RouteId;
+use wardline_hub::config::Config;
 
 use crate::cli::Access;
 use crate::client::Client;
@@ -65,7 +66,15 @@ impl Doctor {
     /// Looks and says.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
         let folder = DataFolder::at(&self.data);
-        let findings = [folder_finding(&folder), keys_finding(&folder), disk(&folder), files(), clock(), hub(access)];
+        let findings = [
+            folder_finding(&folder),
+            keys_finding(&folder),
+            database(&folder)?,
+            disk(&folder),
+            files(),
+            clock(),
+            hub(access),
+        ];
         if access.json {
             let list = findings.iter().map(|finding| {
                 serde_json::json!({
@@ -125,6 +134,31 @@ fn keys_finding(folder: &DataFolder) -> Finding {
             "chmod 600 them, then `wardline keys rotate`",
         )
     }
+}
+
+/// Looks through the database of a hub that is not running: a running one has its file for itself.
+fn database(folder: &DataFolder) -> anyhow::Result<Finding> {
+    const WHAT: &str = "database";
+    let file = folder.hub().join(wardline_hub::config::FILE);
+    if !file.exists() {
+        return Ok(Finding::look(WHAT, "there is no hub in this folder", "run `wardline init`"));
+    }
+    let config = match Config::read(&folder.hub()) {
+        Ok(config) => config,
+        Err(error) => return Ok(Finding::bad(WHAT, error.to_string(), "repair config.json")),
+    };
+    let Ok(_lock) = folder.lock() else {
+        return Ok(Finding::good(WHAT, "in use by the hub that works here; stop it to have it looked through"));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(match runtime.block_on(wardline_store::Store::inspect(&config.database_url())) {
+        Ok(()) => Finding::good(WHAT, "every page was read and is sound"),
+        Err(error) => Finding::bad(
+            WHAT,
+            error.to_string(),
+            "keep the file aside and make it anew with `wardline restore --from BACKUP`",
+        ),
+    })
 }
 
 /// Below this the hub is stopped by its own database before long: a day of events of 5,000 pumps.

@@ -27,6 +27,15 @@ enum EnrolCommand {
     Expect(Import),
     /// Make one-time codes; they are shown once and kept nowhere
     Codes(Codes),
+    /// Withdraw codes that were not used: they stop working at once
+    Withdraw(Withdraw),
+}
+
+#[derive(Args)]
+struct Withdraw {
+    /// The codes' numbers, as `wardline enrol status` lists them
+    #[arg(required = true, value_name = "NO")]
+    codes: Vec<String>,
 }
 
 #[derive(Args)]
@@ -45,6 +54,7 @@ impl Enrol {
             EnrolCommand::Expect(import) => import.run(access),
             EnrolCommand::Status => status(&Client::open(access)?, access),
             EnrolCommand::Codes(codes) => codes.run(&Client::open(access)?, access),
+            EnrolCommand::Withdraw(withdraw) => withdraw.run(&Client::open(access)?),
         }
     }
 }
@@ -83,6 +93,16 @@ fn status(client: &Client, access: &Access) -> anyhow::Result<()> {
         println!("\n{}", print::table(&["no", "for", "until", "made by"], codes.collect()));
     }
     Ok(())
+}
+
+impl Withdraw {
+    fn run(self, client: &Client) -> anyhow::Result<()> {
+        for code in &self.codes {
+            client.act(RouteId::ApiCodeWithdraw, &[code])?;
+            println!("Code {code} works no more.");
+        }
+        Ok(())
+    }
 }
 
 impl Codes {

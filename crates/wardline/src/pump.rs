@@ -34,6 +34,8 @@ enum PumpCommand {
     Found(Decide),
     /// End its life; its certificate is revoked for good
     Retire(Decide),
+    /// Revoke its certificate and let it enrol anew, as after a repair
+    ReEnrol(Decide),
 }
 
 #[derive(Args)]
@@ -64,6 +66,7 @@ impl Pump {
             PumpCommand::Lost(it) => decide(&client, access, &it, Act::ReportLost, RouteId::ApiPumpLost),
             PumpCommand::Found(it) => decide(&client, access, &it, Act::Find, RouteId::ApiPumpFound),
             PumpCommand::Retire(it) => decide(&client, access, &it, Act::Retire, RouteId::ApiPumpRetire),
+            PumpCommand::ReEnrol(it) => decide(&client, access, &it, Act::ReEnrol, RouteId::ApiPumpReEnrol),
         }
     }
 }

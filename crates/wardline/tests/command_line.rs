@@ -109,6 +109,14 @@ fn a_hospital_is_run_from_the_command_line() {
     assert!(well(at, &["pump", "show", "P-0007"]).contains("scans the network"));
     assert!(ends(at, 4, &["pump", "retire", "P-0007", "--reason", "x", "--token", viewer.trim()]).contains("viewer"));
     well(at, &["quarantine", "P-0007", "P-0009", "--undo", "--reason", "clean"]);
+    well(at, &["enrol", "codes", "P-0011"]);
+    let status: serde_json::Value = serde_json::from_str(&well(at, &["enrol", "status", "--json"])).unwrap();
+    let code = status["codes"][0]["id"].as_str().unwrap().to_owned();
+    assert!(ends(at, 4, &["enrol", "withdraw", &code, "--token", viewer.trim()]).contains("viewer"));
+    assert!(well(at, &["enrol", "withdraw", &code]).contains("works no more"));
+    assert!(ends(at, 3, &["enrol", "withdraw", &code]).contains(&code));
+    assert!(well(at, &["audit", "list", "--pump", "P-0011"]).contains("enrolment-code.withdraw"));
+    assert!(ends(at, 1, &["pump", "re-enrol", "P-0011", "--reason", "repaired"]).contains("P-0011"));
     assert!(ends(at, 3, &["pump", "show", "P-9999"]).contains("P-9999"));
     assert!(well(at, &["audit", "list", "--pump", "P-0007"]).contains("scans the network"));
     assert!(well(at, &["audit", "verify"]).contains("intact"));

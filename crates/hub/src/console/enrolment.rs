@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use qrcode::QrCode;
@@ -136,6 +137,18 @@ pub(super) async fn api_codes(
     body: Bytes,
 ) -> Result<Json<MadeCodes>, Fault> {
     Ok(Json(make_codes(&console, &caller, &json(&body)?).await?))
+}
+
+/// `DELETE /api/v1/enrolment/codes/{code}`.
+pub(super) async fn api_withdraw(
+    State(console): State<Arc<Console>>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+) -> Result<StatusCode, Fault> {
+    let by = decision(&console, &caller, "one-time code withdrawn");
+    console.store.withdraw_enrolment_code(&code, &by).await?;
+    console.changed();
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Imports a list of pumps: every row or none. Faults name line, column, value and what was expected.

@@ -100,6 +100,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiAdmission => on(m, admission::api),
         RouteId::ApiEnrolment => on(m, enrolment::api),
         RouteId::ApiCodesCreate => on(m, enrolment::api_codes),
+        RouteId::ApiCodeWithdraw => on(m, enrolment::api_withdraw),
         RouteId::ApiManifestImport => on(m, enrolment::api_manifest),
         RouteId::ApiRollouts => on(m, rollouts::api),
         RouteId::ApiRolloutCreate => on(m, rollouts::api_create),

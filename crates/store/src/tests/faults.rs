@@ -36,6 +36,17 @@ async fn a_file_that_is_missing_foreign_cut_or_overwritten_is_named_with_what_to
         let text = error.to_string();
         assert!(text.contains("bad.db") && text.contains("restore the newest backup"), "{text}");
     }
+    // One page in the middle, which the first steps of a start do not read.
+    let mut page = whole.clone();
+    let middle = page.len() / 2 / 4096 * 4096;
+    page[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&file, &page).unwrap();
+    let at_start = Store::open(&sqlite_url(&file), &world.master, T0).await.expect_err("a damaged page");
+    assert!(matches!(at_start, StoreError::Corrupt { .. }), "{at_start:?}");
+    let looked = Store::inspect(&sqlite_url(&file)).await.expect_err("a damaged page");
+    assert!(matches!(looked, StoreError::Corrupt { .. }), "{looked:?}");
+    std::fs::write(&file, &whole).unwrap();
+    Store::inspect(&sqlite_url(&file)).await.expect("a sound one");
     std::fs::remove_file(&file).unwrap();
     let missing = Store::open(&sqlite_url(&file), &world.master, T0).await.expect_err("no file");
     assert!(missing.to_string().contains("wardline init"), "{missing}");

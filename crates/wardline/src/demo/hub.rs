@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
+use wardline_fleet::manifest::Line;
 use wardline_hub::config::Config;
 use wardline_hub::server::{self, Running, StartError};
-use wardline_fleet::manifest::Line;
 use wardline_model::{Lifecycle, Role, Span};
 use wardline_sim::hospital::Maker;
 

@@ -46,7 +46,7 @@ For every drug library:
   wardline release draft --library library.xlsx --notes \"heparin: new limits\"
   wardline release sign --key drug-library-cy-dahl.key.json      each of two pharmacists, on their own
   wardline release publish                                      to the hub that you are logged in to
-  wardline rollout start drug-library VERSION --reason \"…\"       pumps take it between infusions
+  wardline rollout create drug-library VERSION --reason \"…\"       pumps take it between infusions
 
 Every month:
   wardline release refresh                                      new dates; else pumps stop believing it is fresh

@@ -16,6 +16,7 @@ fn address(route: &Route) -> String {
         .replace("{rollout}", "1")
         .replace("{account}", "somebody")
         .replace("{token}", "something")
+        .replace("{code}", "0A1B")
         .replace("{certificate}", "41")
         .replace("{file}", "console.css")
 }

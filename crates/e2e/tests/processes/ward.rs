@@ -1,35 +1,32 @@
-//! The whole path as real processes: a hub, two pumps' agents with their therapy controllers, and people at a command
-//! line; with kill -9 wherever it hurts.
+//! One hospital of real processes in one folder: a hub, therapy controllers, agents, and people at a command line.
 
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use wardline_e2e::{Process, program, until};
-use wardline_model::covers;
 
 /// One hospital in one folder.
-struct Ward {
-    folder: tempfile::TempDir,
-    ports: [u16; 3],
+pub struct Ward {
+    pub folder: tempfile::TempDir,
+    pub ports: [u16; 3],
 }
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
 impl Ward {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let held = [free(), free(), free()];
         let ports = held.each_ref().map(|listener| listener.local_addr().expect("bound").port());
         Self { folder: tempfile::tempdir().expect("a folder"), ports }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(program("wardline"));
         command
             .current_dir(self.folder.path())
@@ -39,49 +36,60 @@ impl Ward {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).output().expect("wardline starts")
     }
 
     /// Runs a command that must do well; gives what it printed.
-    fn well(&self, args: &[&str]) -> String {
+    pub fn well(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{args:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
         said
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub fn json(&self, args: &[&str]) -> Value {
         let all: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         serde_json::from_str(&self.well(&all)).expect("JSON")
     }
 
-    fn place(&self, which: usize) -> String {
+    pub fn place(&self, which: usize) -> String {
         format!("127.0.0.1:{}", self.ports[which])
     }
 
-    fn hub(&self) -> Process {
+    pub fn hub(&self) -> Process {
         let mut hub = Process::start("the hub", self.command().arg("serve"));
         hub.wait_for("console");
         hub
     }
 
     /// A hub with two expected pumps and a signed-in administrator.
-    fn open(&self) -> Process {
+    pub fn open(&self) -> Process {
+        self.open_with(&[])
+    }
+
+    /// The same, prepared with further options of `wardline init`.
+    pub fn open_with(&self, more: &[&str]) -> Process {
         let (link, est, console) = (self.place(0), self.place(1), self.place(2));
-        self.well(&["init", "--hospital", "St. Elsewhere", "--link", &link, "--est", &est, "--console", &console]);
+        let init = ["init", "--hospital", "St. Elsewhere", "--link", &link, "--est", &est, "--console", &console];
+        self.well(&[&init, more].concat());
         let token = self.well(&["token", "create", "test", "--role", "administrator", "--data", "wardline-data"]);
         let hub = self.hub();
         let url = format!("https://localhost:{}", self.ports[2]);
         self.well(&["login", "--hub", &url, "--ca", "wardline-data/hub/keys/root.pem", "--token", token.trim()]);
-        let list = "asset_tag,model,serial,care_area\nP-1,Halcyon 3,HX3-1,Intensive care\nP-2,Halcyon 3,HX3-2,Intensive care\n";
-        std::fs::write(self.path("list.csv"), list).expect("a list");
-        self.well(&["pumps", "import", "list.csv"]);
+        self.list();
         hub
     }
 
+    /// Puts two pumps on the list.
+    pub fn list(&self) {
+        let list = "asset_tag,model,serial,care_area\nP-1,Halcyon 3,HX3-1,Intensive care\nP-2,Halcyon 3,HX3-2,Intensive care\n";
+        std::fs::write(self.path("list.csv"), list).expect("a list");
+        self.well(&["pumps", "import", "list.csv"]);
+    }
+
     /// Two pharmacists sign the example library offline; the hub takes it in.
-    fn release(&self) {
+    pub fn release(&self) {
         let people = ["--root", "Ada", "--root", "Bo", "--pharmacist", "Cy Dahl", "--pharmacist", "Di Eng"];
         self.well(&[&["release", "init"], &people[..]].concat());
         self.well(&["release", "draft", "--library", &format!("{EXAMPLES}/drug-library.csv")]);
@@ -92,7 +100,7 @@ impl Ward {
         assert!(self.well(&["release", "publish"]).contains("1 new release"));
     }
 
-    fn controller(&self, serial: &str) -> Process {
+    pub fn controller(&self, serial: &str) -> Process {
         let socket = self.path(&format!("{serial}.sock"));
         let mut command = self.command();
         command.args(["sim", "controller", "--serial", serial, "--care-area", "Intensive care"]);
@@ -104,7 +112,7 @@ impl Ward {
     }
 
     /// Writes the agent's configuration with a fresh one-time code.
-    fn configure(&self, tag: &str, serial: &str) -> PathBuf {
+    pub fn configure(&self, tag: &str, serial: &str) -> PathBuf {
         let codes = self.json(&["enrol", "codes", tag]);
         let code = codes["codes"][0]["code"].as_str().expect("a code");
         let config = serde_json::json!({
@@ -120,22 +128,22 @@ impl Ward {
         path
     }
 
-    fn agent(config: &Path) -> Process {
+    pub fn agent(config: &Path) -> Process {
         let mut command = Command::new(program("wardline-agent"));
         command.arg("run").arg("--config").arg(config);
         Process::start("an agent", &mut command)
     }
 
-    fn shown(&self, tag: &str) -> String {
+    pub fn shown(&self, tag: &str) -> String {
         String::from_utf8_lossy(&self.run(&["pump", "show", tag]).stdout).into_owned()
     }
 
-    fn until_shown(&self, tag: &str, text: &str) {
+    pub fn until_shown(&self, tag: &str, text: &str) {
         until(&format!("{tag} shows {text:?}"), || self.shown(tag).contains(text).then_some(()));
     }
 
     /// The numbers of the events that the hub has of a pump, oldest first.
-    fn numbers(&self, tag: &str) -> Vec<u64> {
+    pub fn numbers(&self, tag: &str) -> Vec<u64> {
         let events = self.json(&["pump", "events", tag]);
         let list = events["events"].as_array().expect("events");
         let mut numbers: Vec<u64> = list.iter().filter_map(|event| event["seq"].as_u64()).collect();
@@ -144,61 +152,7 @@ impl Ward {
     }
 }
 
-#[test]
-fn a_library_reaches_real_pumps_and_one_is_taken_down_alone() {
-    covers!("N4", "N8", "N11", "N13", "N14");
-    let ward = Ward::new();
-    let mut hub = ward.open();
-    ward.release();
-
-    let mut controllers = [ward.controller("HX3-1"), ward.controller("HX3-2")];
-    let configs = [ward.configure("P-1", "HX3-1"), ward.configure("P-2", "HX3-2")];
-    let mut agents = configs.each_ref().map(|config| Ward::agent(config));
-    ward.until_shown("P-1", "online");
-    ward.until_shown("P-2", "online");
-
-    // The library arrives by itself; the therapy controllers verified it, switched, and read it back.
-    ward.well(&["rollout", "create", "drug-library", "1", "--reason", "first library"]);
-    for tag in ["P-1", "P-2"] {
-        until(&format!("{tag} runs library 1"), || {
-            let shown = ward.shown(tag);
-            let slot = shown.lines().find(|line| line.contains("Drug library")).unwrap_or_default();
-            (slot.split_whitespace().nth(2) == Some("1")).then_some(())
-        });
-    }
-
-    // Power goes at one pump's communication side, then at the hub: nothing is lost and nothing is there twice.
-    agents[0].kill();
-    agents[0] = Ward::agent(&configs[0]);
-    hub.kill();
-    hub = ward.hub();
-    ward.until_shown("P-1", "online");
-    ward.until_shown("P-2", "online");
-    let numbers = until("both starts of the agent are at the hub", || {
-        let numbers = ward.numbers("P-1");
-        (numbers.len() >= 3).then_some(numbers)
-    });
-    let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
-    assert_eq!(numbers, expected, "events without gaps and without doubles");
-
-    // One pump is taken down. The other keeps its link, and both controllers never notice.
-    ward.well(&["quarantine", "P-1", "--reason", "scans the network"]);
-    ward.until_shown("P-1", "offline");
-    assert!(ward.shown("P-1").contains("quarantined"), "{}", ward.shown("P-1"));
-    assert!(ward.shown("P-2").contains("online"), "{}", ward.shown("P-2"));
-    assert!(controllers.iter_mut().all(Process::is_running) && agents.iter_mut().all(Process::is_running));
-    ward.well(&["pump", "release", "P-1", "--reason", "clean"]);
-    ward.until_shown("P-1", "online");
-    assert!(ward.well(&["audit", "verify"]).contains("intact"));
-
-    drop(hub);
-    for agent in &mut agents {
-        nix::sys::signal::kill(pid(agent), nix::sys::signal::Signal::SIGTERM).expect("a signal");
-        let ended = agent.wait();
-        assert!(ended.success() && ended.signal().is_none(), "{ended}: {}", agent.printed());
-    }
-}
-
-fn pid(process: &Process) -> nix::unistd::Pid {
+/// A process id for a signal.
+pub fn pid(process: &Process) -> nix::unistd::Pid {
     nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process id"))
 }
