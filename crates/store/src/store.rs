@@ -58,7 +58,15 @@ impl Core {
 
     /// A transaction that will write.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        self.write.begin_with(self.engine.begin_write()).await
+        match self.write.begin_with(self.engine.begin_write()).await {
+            // A commit that failed on a full disk: SQLite has taken the transaction back by itself, and the connection
+            // believes that it is still in it. Nothing else mends such a connection, so it makes way for a new one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.write.acquire().await?.close().await?;
+                self.write.begin_with(self.engine.begin_write()).await
+            }
+            begun => begun,
+        }
     }
 }
 

@@ -69,7 +69,11 @@ fn unknown(command: &str) -> Option<String> {
     let mut at = Cli::command();
     let global: Vec<String> =
         at.get_arguments().filter_map(|argument| argument.get_long().map(ToOwned::to_owned)).collect();
+    let mut may_descend = true;
     for word in command.split_whitespace() {
+        if ["|", ">", "<"].contains(&word) {
+            break;
+        }
         let word = word.trim_matches(|c: char| matches!(c, '"' | '\\' | ',' | '…' | ')' | '(' | ';'));
         if let Some(option) = word.strip_prefix("--") {
             let option = option.split('=').next().unwrap_or_default();
@@ -78,10 +82,11 @@ fn unknown(command: &str) -> Option<String> {
             if !option.is_empty() && !has && !is_common {
                 return Some(format!("{} has no --{option}", at.get_name()));
             }
-        } else if at.has_subcommands() && !word.is_empty() && word != "<" {
+            // What follows is the option's value or a later argument.
+            may_descend = false;
+        } else if may_descend && at.has_subcommands() && !word.is_empty() {
             match at.find_subcommand(word) {
                 Some(sub) => at = sub.clone(),
-                // `pumps` alone lists; a word that is meant for everybody's eyes only, like `…`, names nothing.
                 None => return Some(format!("{} has no {word}", at.get_name())),
             }
         }

@@ -12,16 +12,16 @@ use wardline_model::covers;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
-/// Three ports that nobody listens on, one after the other.
+/// Four ports that nobody listens on, one after the other.
 fn free_ports() -> u16 {
     for _ in 0..50 {
         let base = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let all = (base..base.saturating_add(3)).map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let all = (base..base.saturating_add(4)).map(|port| TcpListener::bind(("127.0.0.1", port)));
         if base < 65_000 && all.collect::<Result<Vec<_>, _>>().is_ok() {
             return base;
         }
     }
-    panic!("no three free ports");
+    panic!("no four free ports");
 }
 
 /// A folder to work in, and the ports of its demonstration.
@@ -105,7 +105,7 @@ impl Desk {
                 let shown = self.json(&["pump", "show", &text(&pump["id"])]);
                 let certificate = text(&shown["certificate"]["serial"]);
                 assert!(!certificate.is_empty(), "{shown}");
-                (text(&pump["assetTag"]), (text(&pump["id"]), certificate))
+                (text(&pump["asset_tag"]), (text(&pump["id"]), certificate))
             })
             .collect()
     }

@@ -46,6 +46,11 @@ impl From<StoreError> for Fault {
             StoreError::Moved { .. } | StoreError::StaleGoal { .. } => {
                 Self::new(StatusCode::CONFLICT, "moved", error.to_string())
             }
+            // Whoever is signed in may know it, and can do something about it.
+            StoreError::Full { .. } => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the disk is full");
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", error.to_string())
+            }
             StoreError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, "refused", error.to_string()),
             _ => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a console call failed");

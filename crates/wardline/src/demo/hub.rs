@@ -180,7 +180,7 @@ async fn credentials(config: &Config) -> anyhow::Result<(String, String)> {
         store.create_user(&user, &by).await?;
     }
     let link = store.new_sign_in_link(PERSON, LIVES, &by).await?;
-    let name = format!("demo-{}", print::now().as_unix_s());
+    let name = format!("demo-{}", print::now().as_unix_ms());
     let token = store.create_token(&name, Role::Administrator, LIVES, &by).await?;
     store.close().await;
     Ok((token.secret, format!("/sign-in/once?token={}", link.token)))
