@@ -8,6 +8,7 @@
 //! | `config` | what the operator may set, with defaults |
 //! | `keys` | the files that hold the hub's private keys, encrypted at rest |
 //! | `state` | the one shared state: store, live links, registry guard |
+//! | `decide` | the one way to decide about a pump |
 //! | `tls` | TLS 1.3 acceptors and the registry check in the handshake |
 //! | `door` | one listener: seats, time limits, who was turned away |
 //! | `patience` | time limits on bodies and on peers that do not read |
@@ -24,6 +25,7 @@ pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod decide;
 mod door;
 pub mod est;
 pub mod keys;

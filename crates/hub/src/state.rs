@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
-use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, CertificateFate, decide};
+use wardline_fleet::lifecycle::{Act, By};
 use wardline_model::{Digest, Lifecycle, PumpId, covers};
 use wardline_pki::{Authority, Cert, PumpIdentity};
-use wardline_store::{Decision, Entry, LifecycleChange, RegistryEntry, Store, StoreError};
+use wardline_store::{Decision, RegistryEntry, Store, StoreError};
 use wardline_wire::link::CloseReason;
 
 use crate::changes::Changes;
 pub use crate::clock::now;
 use crate::config::Config;
+use crate::decide::{self, DecideError, Decided};
 use crate::link::Links;
 
 /// What guards every handshake: each pump's state and certificates, in memory.
@@ -35,8 +36,12 @@ struct Entries {
 }
 
 impl Entries {
-    fn put(&mut self, entry: RegistryEntry) {
+    /// False when a newer entry of that pump is here.
+    fn put(&mut self, entry: RegistryEntry) -> bool {
         if let Some(old) = self.pumps.get(&entry.pump) {
+            if old.as_of > entry.as_of {
+                return false;
+            }
             for fingerprint in [old.current, old.pending].into_iter().flatten() {
                 self.certificates.remove(&fingerprint);
             }
@@ -44,6 +49,7 @@ impl Entries {
         let certificates = [entry.current, entry.pending].into_iter().flatten();
         self.certificates.extend(certificates.map(|fingerprint| (fingerprint, entry.pump)));
         self.pumps.insert(entry.pump, entry);
+        true
     }
 }
 
@@ -52,7 +58,9 @@ impl Registry {
     #[must_use]
     pub fn new(entries: Vec<RegistryEntry>) -> Arc<Self> {
         let mut all = Entries::default();
-        entries.into_iter().for_each(|entry| all.put(entry));
+        for entry in entries {
+            all.put(entry);
+        }
         Arc::new(Self { entries: RwLock::new(all), changes: AtomicU64::new(0) })
     }
 
@@ -62,9 +70,13 @@ impl Registry {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).pumps.get(&pump).cloned()
     }
 
-    /// Puts a changed entry in.
+    /// Puts a changed entry in, unless a newer one is there: two decisions that were taken one after the other may
+    /// arrive here in the other order, and the older one must not open the door again (N14).
     pub fn put(&self, entry: RegistryEntry) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).put(entry);
+        covers!("N14");
+        if !self.entries.write().unwrap_or_else(PoisonError::into_inner).put(entry) {
+            return;
+        }
         self.changes.fetch_add(1, Ordering::Release);
     }
 
@@ -109,17 +121,6 @@ impl Registry {
             _ => Ok(()),
         }
     }
-}
-
-/// Why a decision about a pump was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum DecideError {
-    /// The rules of a pump's life forbid it.
-    #[error(transparent)]
-    Refused(#[from] wardline_fleet::lifecycle::Refused),
-    /// The store could not keep it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// The shared state.
@@ -197,39 +198,21 @@ impl Hub {
         covers!("N8", "N14");
         self.registry.put(entry.clone());
         let link = self.links.table().get(entry.pump);
-        let is_forbidden = link.is_some_and(|link| !entry.admits(&link.peer().fingerprint));
+        // Asked of the registry, which may know more than this entry by now.
+        let is_forbidden = link.is_some_and(|link| {
+            self.registry.get(entry.pump).is_none_or(|entry| !entry.admits(&link.peer().fingerprint))
+        });
         let cut = is_forbidden && self.links.table().cut(entry.pump, CloseReason::TakenDown);
         self.changes.decided(entry.pump);
         usize::from(cut)
     }
 
-    /// Takes a decision about a pump: the rules of `fleet`, one transaction, the registry, the link. A refusal by the
-    /// rules is recorded too.
+    /// Takes a decision about a pump; see [`decide::about_pump`].
     ///
     /// # Errors
     /// [`DecideError`], which says why and what can be done instead.
-    pub async fn decide(&self, pump: PumpId, act: Act, by: By, why: &Decision) -> Result<RegistryEntry, DecideError> {
-        let entry = self.store.registry_entry(pump).await?;
-        let has = entry.current.is_some() || entry.pending.is_some();
-        let certificate = if has { Certificate::Current } else { Certificate::None };
-        let After { lifecycle: to, certificate: fate, .. } =
-            match decide(Before { lifecycle: entry.lifecycle, certificate }, act, by) {
-                Ok(after) => after,
-                Err(refused) => {
-                    let name = format!("pump.{}", act.verb().replace(' ', "-"));
-                    self.store.record(why, &Entry::refused(&name, Some(pump), refused.to_string())).await?;
-                    return Err(refused.into());
-                }
-            };
-        let change = LifecycleChange { pump, from: entry.lifecycle, to };
-        let mut entry = self.store.decide_lifecycle(change, why).await?;
-        // The store revokes with `Lost` and `Retired` in the same transaction; giving up a certificate to enrol again
-        // leaves it revoked as superseded.
-        if fate == CertificateFate::Revoked && matches!(to, Lifecycle::Expected) {
-            entry = self.store.revoke_certificates(pump, SUPERSEDED, why).await?;
-        }
-        self.apply(&entry);
-        Ok(entry)
+    pub async fn decide(&self, pump: PumpId, act: Act, by: By, why: &Decision) -> Result<Decided, DecideError> {
+        decide::about_pump(&self.store, |entry| self.apply(entry), pump, act, by, why).await
     }
 
     /// Revokes a pump's certificates for good, whatever its place in its life: it must enrol again.
@@ -245,8 +228,6 @@ impl Hub {
 
 /// CRL reason code keyCompromise (RFC 5280 section 5.3.1).
 const KEY_COMPROMISE: u8 = 1;
-/// CRL reason code superseded.
-const SUPERSEDED: u8 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use crate::store::{Deciding, Trouble};
 use crate::{Actor, Decision, Entry, Store, StoreError};
 
 /// CRL reason code superseded (RFC 5280 section 5.3.1).
-const SUPERSEDED: u8 = 4;
+pub(crate) const SUPERSEDED: u8 = 4;
 
 /// What has become of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,6 +104,9 @@ pub struct RegistryEntry {
     pub current: Option<Digest>,
     /// The fingerprint of a certificate that was issued and not used yet.
     pub pending: Option<Digest>,
+    /// The number of the newest audit record when this was read. Every decision adds a record, so of two entries of one
+    /// pump the one with the larger number is the newer, on whichever hub it was read.
+    pub as_of: u64,
 }
 
 impl RegistryEntry {
@@ -157,7 +160,8 @@ const REVOKED: &str = "SELECT c.serial AS serial, \
 /// The columns that make a [`RegistryEntry`]; the subqueries read the index on pump and state.
 const REGISTRY: &str = "SELECT id, model, serial, lifecycle, \
     (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'current') AS current_one, \
-    (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'pending') AS pending_one FROM pumps";
+    (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'pending') AS pending_one, \
+    (SELECT number FROM audit_head WHERE id = 1) AS as_of FROM pumps";
 
 impl RegistryEntry {
     fn read(row: &AnyRow) -> Result<Self, Trouble> {
@@ -168,11 +172,13 @@ impl RegistryEntry {
             lifecycle: parse(row, "lifecycle")?,
             current: maybe_parse(row, "current_one")?,
             pending: maybe_parse(row, "pending_one")?,
+            as_of: number(row, "as_of")?,
         })
     }
 }
 
-/// What the guard must know of a pump, as the transaction sees it.
+/// What the guard must know of a pump, as the transaction sees it. Read it after the decision's audit record was added,
+/// so that it counts as newer than what anybody read before the decision.
 pub(crate) async fn entry_in(tx: &mut Transaction<'static, Any>, pump: PumpId) -> Result<RegistryEntry, Trouble> {
     let row = query(format!("{REGISTRY} WHERE id = $1")).bind(pump.to_string()).fetch_optional(&mut **tx).await?;
     RegistryEntry::read(&row.ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?)
@@ -297,8 +303,8 @@ impl Store {
             }
             supersede(&mut deciding, *pump, CertificateState::Pending, by.at).await?;
             insert(&mut deciding, certificate, by.at).await?;
-            let entry = entry_in(&mut deciding.tx, *pump).await?;
             deciding.note(by, &Entry::done("certificate.issue", Some(*pump), format!("serial {serial}"))).await?;
+            let entry = entry_in(&mut deciding.tx, *pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })
@@ -363,9 +369,9 @@ impl Store {
             let mut deciding = self.decide().await?;
             entry_in(&mut deciding.tx, pump).await?;
             let count = revoke_in(&mut deciding, pump, code, by).await?;
-            let entry = entry_in(&mut deciding.tx, pump).await?;
             let subject = format!("{count} certificates, CRL reason {code}");
             deciding.note(by, &Entry::done("certificate.revoke", Some(pump), subject)).await?;
+            let entry = entry_in(&mut deciding.tx, pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })

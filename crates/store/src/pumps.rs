@@ -9,7 +9,7 @@ use wardline_model::{
     AssetTag, CareArea, Generation, HoldSupport, Lifecycle, Model, PumpId, Report, Serial, Time, Wait,
 };
 
-use crate::certificates::{CertificateRow, CertificateState, entry_in, revoke_in};
+use crate::certificates::{CertificateRow, CertificateState, SUPERSEDED, entry_in, revoke_in};
 use crate::engine::is_taken;
 use crate::row::{
     from_word, maybe_moment, maybe_parse, moment, number, parse, pieces, placeholders, query, text, time, word,
@@ -177,7 +177,8 @@ pub struct LifecycleChange {
     pub pump: PumpId,
     /// Where the decision believed it to be; the change is refused when it is elsewhere by now.
     pub from: Lifecycle,
-    /// Where it goes. `Lost` and `Retired` revoke its certificates in the same transaction.
+    /// Where it goes. `Lost`, `Retired` and `Expected` (it must enrol anew) revoke its certificates in the same
+    /// transaction.
     pub to: Lifecycle,
 }
 
@@ -487,10 +488,11 @@ impl Store {
             match to {
                 Lifecycle::Lost => revoke_in(&mut deciding, pump, KEY_COMPROMISE, by).await?,
                 Lifecycle::Retired => revoke_in(&mut deciding, pump, CESSATION, by).await?,
-                Lifecycle::Expected | Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
+                Lifecycle::Expected => revoke_in(&mut deciding, pump, SUPERSEDED, by).await?,
+                Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
             };
-            let entry = entry_in(&mut deciding.tx, pump).await?;
             deciding.note(by, &Entry::done(&action, Some(pump), tag)).await?;
+            let entry = entry_in(&mut deciding.tx, pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })

@@ -121,7 +121,7 @@ impl Console {
     }
 
     /// What follows a decision about a pump: registry, link, screens.
-    pub(super) async fn after_move(&self, entry: &RegistryEntry) -> usize {
+    pub(super) fn after_move(&self, entry: &RegistryEntry) -> usize {
         let cut = (self.wiring.moved)(entry);
         self.wiring.changes.touch(entry.pump);
         cut

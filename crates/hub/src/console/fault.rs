@@ -38,6 +38,14 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What the operator must mend. Where the database lies is for the log only: strangers see this text too.
+    fn database(error: &StoreError, message: &str) -> Self {
+        tracing::error!(%error, "the database failed");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database", message)
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
@@ -52,6 +60,18 @@ impl From<StoreError> for Fault {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", error.to_string())
             }
             StoreError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, "refused", error.to_string()),
+            StoreError::Full { .. } => Self::database(
+                &error,
+                "the disk of the hub's database is full: nothing was changed. Somebody must free space on it; the hub goes on by itself then",
+            ),
+            StoreError::Unreachable { .. } => Self::database(
+                &error,
+                "the hub's database cannot be reached: nothing was confirmed. The hub tries again by itself; look at this page again in a moment",
+            ),
+            StoreError::Corrupt { .. } => Self::database(
+                &error,
+                "the hub's database is damaged: nothing was changed. The hub's log names the file and how to restore the newest backup",
+            ),
             _ => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a console call failed");
                 Self::new(

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use wardline_api::Permission;
 use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot};
-use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate, CertificateFate};
-use wardline_model::{HoldSupport, Lifecycle, PumpId, covers};
-use wardline_store::{EventRow, LifecycleChange, PageRequest};
+use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate};
+use wardline_model::{HoldSupport, Lifecycle, PumpId};
+use wardline_store::{EventRow, PageRequest, RegistryEntry};
 
 use super::app::Console;
 use super::fault::Fault;
@@ -21,12 +21,10 @@ use super::page::{self, Frame, show};
 use super::pumps::therapy;
 use super::time_line;
 use super::views::{self, lifecycle_label};
+use crate::decide::{self, DecideError};
 
 /// The most events on the page and in one answer.
 const EVENTS: u32 = 200;
-
-/// The CRL reason code `superseded` (RFC 5280 section 5.3.1), for a certificate that is given up to enrol anew.
-const SUPERSEDED: u8 = 4;
 
 /// Reads a JSON body.
 pub(super) fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
@@ -39,8 +37,7 @@ pub(super) fn pump_id(text: &str) -> Result<PumpId, Fault> {
     text.parse().map_err(|error| Fault::bad(format!("{:?} is {error}", text.chars().take(60).collect::<String>())))
 }
 
-/// Carries out one decision about one pump: `fleet` says whether it is allowed, the store keeps it with its audit record,
-/// then the registry and the live link follow at once.
+/// Carries out one decision about one pump, which [`crate::decide`] does for everybody.
 pub(super) async fn act_on(
     console: &Console,
     caller: &Caller,
@@ -48,41 +45,17 @@ pub(super) async fn act_on(
     act: Act,
     reason: &str,
 ) -> Result<Decided, Fault> {
-    covers!("N8");
     let reason = lifecycle::Reason::new(reason)
         .map_err(|error| Fault::new(StatusCode::BAD_REQUEST, "reason", error.to_string()))?;
-    let row = console.pump(id).await?;
-    let certificate = if row.certificate.is_some() { Certificate::Current } else { Certificate::None };
-    let before = Before { lifecycle: row.standing.lifecycle, certificate };
-    let after = match lifecycle::decide(before, act, By::Person(caller.role)) {
-        Ok(after) => after,
-        Err(why) => {
-            let entry = wardline_store::Entry::refused(action(act), Some(id), row.asset_tag.as_str());
-            console.store.record(&decision(console, caller, &format!("{reason}; {why}")), &entry).await?;
-            return Err(Fault::refused(why.to_string()));
-        }
+    let why = decision(console, caller, reason.as_str());
+    let moved = |entry: &RegistryEntry| console.after_move(entry);
+    let done = decide::about_pump(&console.store, moved, id, act, By::Person(caller.role), &why).await;
+    let links_closed = match done {
+        Ok(done) => done.links_cut as u64,
+        Err(DecideError::Refused(why)) => return Err(Fault::refused(why.to_string())),
+        Err(DecideError::Store(error)) => return Err(error.into()),
     };
-    let by = decision(console, caller, reason.as_str());
-    if after.certificate == CertificateFate::Revoked && act == Act::ReEnrol && row.certificate.is_some() {
-        console.store.revoke_certificates(id, SUPERSEDED, &by).await?;
-    }
-    let change = LifecycleChange { pump: id, from: before.lifecycle, to: after.lifecycle };
-    let entry = console.store.decide_lifecycle(change, &by).await?;
-    let links_closed = console.after_move(&entry).await as u64;
     Ok(Decided { pumps: vec![id], refused: Vec::new(), links_closed, audit: None })
-}
-
-const fn action(act: Act) -> &'static str {
-    match act {
-        Act::Quarantine => "pump.quarantine",
-        Act::Release => "pump.release",
-        Act::ReportLost => "pump.lost",
-        Act::Find => "pump.found",
-        Act::Retire => "pump.retire",
-        Act::ReEnrol => "pump.re-enrol",
-        Act::Enrol => "pump.enrol",
-        Act::Link => "pump.link",
-    }
 }
 
 async fn load(console: &Console, id: PumpId) -> Result<(PumpDetail, Vec<EventRow>), Fault> {

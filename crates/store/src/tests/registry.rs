@@ -133,8 +133,11 @@ on_both_engines! {
         store.certificate_used(pump, &Digest::from_bytes([1; 32]), T0).await.unwrap();
         let change = |from, to| LifecycleChange { pump, from, to };
         let cut = change(Lifecycle::InService, Lifecycle::Quarantined);
+        let before = store.registry_entry(pump).await.unwrap();
         let entry = store.decide_lifecycle(cut, &by("sam", "beacons to an unknown host")).await.unwrap();
         assert!(!entry.admits(&Digest::from_bytes([1; 32])));
+        assert!(entry.as_of > before.as_of, "what was read before the decision counts as older");
+        assert_eq!(store.registry_entry(pump).await.unwrap(), entry, "and what is read after it is the same");
         let held = store.certificate_standing("01").await.unwrap().flatten().expect("it is on hold");
         assert_eq!((held.code, held.reason.as_str()), (6, "beacons to an unknown host"));
         assert_eq!(store.revoked(T0).await.unwrap().len(), 1, "the list names it too");
