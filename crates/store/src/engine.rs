@@ -145,6 +145,12 @@ pub(crate) async fn connect(engine: Engine, url: &str) -> Result<(AnyPool, AnyPo
             .max_connections(most)
             .test_before_acquire(engine == Engine::Postgres)
             .acquire_timeout(std::time::Duration::from_secs(30))
+            // A full disk makes SQLite end the transaction by itself; the driver then waits for an end that never comes,
+            // and the connection would refuse every later transaction. Such a connection is closed instead.
+            .before_acquire(|connection, _| {
+                let is_clean = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_clean) })
+            })
             .after_connect(move |connection: &mut AnyConnection, _| {
                 Box::pin(async move { connection.execute(engine.settings()).await.map(drop) })
             })
@@ -160,7 +166,8 @@ pub(crate) fn explain(place: &str, doing: &str, error: sqlx::Error) -> StoreErro
     let detail = error.to_string();
     let code = error.as_database_error().and_then(|e| e.code()).map(|code| code.into_owned()).unwrap_or_default();
     match (code.as_str(), &error) {
-        ("13" | "53100" | "53400", _) => StoreError::Full { place },
+        // 4874: SQLite finds no room for the index of its log.
+        ("13" | "4874" | "53100" | "53400", _) => StoreError::Full { place },
         ("11" | "26" | "267" | "523" | "779" | "XX001" | "XX002", _) => StoreError::Corrupt { place, detail },
         ("14" | "1038", _) => StoreError::Missing { place },
         ("3D000" | "42P01", _) => StoreError::Missing { place },

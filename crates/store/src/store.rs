@@ -17,6 +17,11 @@ use crate::{Decision, Entry, MasterKey, StoreError, migrate};
 
 /// How many calls may wait for the writer before callers wait too: several group commits' worth.
 const WAITING_WORK: usize = 4_096;
+/// How often the lock of a SQLite file is asked for. A hub that is just ending, or a child that it is just starting, may
+/// hold it for a moment.
+const CLAIMS: u32 = 20;
+/// How long between two times.
+const CLAIM_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
 /// How often a transaction is tried again when two hubs met on PostgreSQL.
 pub(crate) const RETRIES: u32 = 5;
 
@@ -157,7 +162,7 @@ impl Store {
         let place = engine::place(url);
         let engine = Engine::of(url).ok_or_else(|| StoreError::Url { url: place.clone() })?;
         let lock = match engine {
-            Engine::Sqlite => Some(claim(&engine::sqlite_file(url), &place, absent)?),
+            Engine::Sqlite => Some(claim(&engine::sqlite_file(url), &place, absent).await?),
             Engine::Postgres => None,
         };
         let explain = |doing: &'static str| {
@@ -291,7 +296,7 @@ async fn look_through(engine: Engine, place: &str, pool: &sqlx::AnyPool) -> Resu
 }
 
 /// Makes sure that a SQLite file is there (or may be made), is a database, and is ours alone.
-fn claim(file: &Path, place: &str, absent: Absent) -> Result<File, StoreError> {
+async fn claim(file: &Path, place: &str, absent: Absent) -> Result<File, StoreError> {
     if !file.exists() {
         if absent == Absent::Refuse {
             return Err(StoreError::Missing { place: place.to_owned() });
@@ -306,11 +311,14 @@ fn claim(file: &Path, place: &str, absent: Absent) -> Result<File, StoreError> {
     let lock = file.with_extension("lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&lock);
     let lock = lock.map_err(|error| unusable(place, &error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { place: place.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(unusable(place, &error)),
+    for _ in 0..CLAIMS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(CLAIM_EVERY).await,
+            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(place, &error)),
+        }
     }
+    Err(StoreError::InUse { place: place.to_owned() })
 }
 
 /// Makes an empty file that only its owner may read.

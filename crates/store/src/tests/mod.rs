@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod events;
 mod faults;
+mod kills;
 mod registry;
 mod sealing;
 
@@ -111,8 +112,9 @@ pub(crate) fn by(name: &str, reason: &str) -> Decision {
 }
 
 /// The PostgreSQL server of this test binary.
-struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
+    bin: PathBuf,
     /// While the pipe to it is open the server runs; the system closes it when this process ends, however it ends.
     _alive: std::process::Child,
 }
@@ -135,7 +137,7 @@ kill -INT "$(head -n 1 "$DIR/data/postmaster.pid")"; wait $server; rm -rf "$DIR"
 "#;
 
 impl Server {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let mut bins: Vec<PathBuf> =
             std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|e| e.path()).collect();
         bins.sort();
@@ -163,10 +165,20 @@ impl Server {
         });
         let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
         assert!(ready, "PostgreSQL does not start: {}", log());
-        Some(Self { folder, _alive: child })
+        Some(Self { folder, bin, _alive: child })
     }
 
-    fn url(&self, database: &str) -> String {
+    /// Ends every connection in the middle of what it does, as a crash would, and starts again.
+    pub(crate) fn restart(&self) {
+        let run = r#"run() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
+            run "$BIN/pg_ctl" restart -w -m immediate -D "$DIR/data" -l "$DIR/again.log" \
+                -o "-k $DIR -c listen_addresses= -c fsync=off -c max_connections=400""#;
+        let mut restart = Command::new("sh");
+        restart.args(["-c", run]).env("BIN", &self.bin).env("DIR", &self.folder).current_dir("/tmp");
+        assert!(restart.stdout(Stdio::null()).status().expect("a shell").success(), "PostgreSQL does not start again");
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
     }
 }
