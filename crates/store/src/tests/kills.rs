@@ -122,10 +122,10 @@ on_both_engines! {
 async fn the_deciding_child() {
     let (Ok(url), Ok(pumps)) = (std::env::var(CHILD_URL), std::env::var(CHILD_PUMPS)) else { return };
     let store = Store::open(&url, &MasterKey::from_bytes([7; 32]), T0).await.expect("the child opens the store");
-    let mut tasks = Vec::new();
+    let mut tasks = tokio::task::JoinSet::new();
     for pump in pumps.split(',').map(|pump| pump.parse::<PumpId>().expect("a pump")) {
         let (deciding, sending) = (store.clone(), store.clone());
-        tasks.push(tokio::spawn(async move {
+        tasks.spawn(async move {
             let mut at = deciding.registry_entry(pump).await.expect("an entry").lifecycle;
             loop {
                 let change = LifecycleChange { pump, from: at, to: next(at) };
@@ -133,8 +133,8 @@ async fn the_deciding_child() {
                 at = entry.lifecycle;
                 println!("decided {pump} {} {at} .", entry.as_of);
             }
-        }));
-        tasks.push(tokio::spawn(async move {
+        });
+        tasks.spawn(async move {
             let mut seq = sending.durable_up_to(pump, Journal(1)).await.expect("a journal").0;
             loop {
                 seq += 1;
@@ -142,11 +142,10 @@ async fn the_deciding_child() {
                 assert_eq!(kept, Appended::Durable(Sequence(seq)));
                 println!("event {pump} {seq} .");
             }
-        }));
+        });
     }
-    for task in tasks {
-        task.await.expect("a task");
-    }
+    let ended = tasks.join_next().await;
+    panic!("a task without an end ended: {ended:?}");
 }
 
 /// Appends and decides until it has done enough; a server that is away is asked again.
