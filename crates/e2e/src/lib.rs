@@ -3,6 +3,8 @@
 //! This library only holds what the end-to-end tests share: finding the built programs, running them as processes that
 //! never outlive their test, and waiting for what they print. The tests themselves are in `tests/`.
 
+pub mod postgres;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -23,6 +23,7 @@ use crate::door::{Door, Serve, until};
 use crate::keys::{KeyError, Keys};
 use crate::link::{Gate, LinkSettings, Links};
 use crate::state::{Hub, Parts, Registry, now};
+use crate::tasks::housekeeping::Housekeeping;
 use crate::tasks::planner::{self, Planner};
 use crate::tls::{self, OwnCert, TlsError};
 
@@ -179,6 +180,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     // Before the database is touched: a second hub on the same ports must not take the first one's links for lost.
     let (link, est, console, status) = listen_all(&mut config).await?;
     let store = open_store(&config, &keys, at).await?;
+    let neighbours = store.neighbours(&config.node).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
     let changes = Arc::new(Changes::default());
@@ -219,8 +221,11 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     }
     tasks.spawn(planner_of(&hub).run(stopped.clone()));
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
-    let housekeeping = crate::tasks::housekeeping::Housekeeping::new(hub.store.clone(), hub.audit_key.clone(), now);
-    tasks.spawn(housekeeping.run(stopped.clone()));
+    let (audit_key, node) = (hub.audit_key.clone(), hub.config.node.clone());
+    tasks.spawn(Housekeeping::new(hub.store.clone(), audit_key, node, now).run(stopped.clone()));
+    if let Some(neighbours) = neighbours {
+        tasks.spawn(crate::tasks::neighbours::listen(Arc::clone(&hub), neighbours, stopped.clone()));
+    }
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
     let Config { link: link_addr, est: est_addr, console: console_addr, status: status_addr, .. } = hub.config;
     Ok(Running { hub, link_addr, est_addr, console_addr, status_addr, stop, tasks })

@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use wardline_model::{Role, Span, Time};
 
 use crate::engine::is_taken;
+use crate::group::Deciding;
 use crate::row::{maybe_moment, moment, number, parse, query, sha256, text, time};
-use crate::store::{Deciding, Trouble};
+use crate::store::Trouble;
 use crate::{Decision, Entry, Store, StoreError};
 
 /// Argon2id's memory in KiB.
@@ -184,7 +185,7 @@ impl User {
 
     async fn in_transaction(deciding: &mut Deciding, name: &str) -> Result<Self, Trouble> {
         let row = query(format!("{USERS} WHERE name = $1")).bind(name.to_owned());
-        let row = row.fetch_optional(&mut *deciding.tx).await?;
+        let row = row.fetch_optional(deciding.connection()).await?;
         Self::read(&row.ok_or_else(|| StoreError::not_found(format!("account {name}")))?)
     }
 }
@@ -207,7 +208,7 @@ const TOKENS: &str = "SELECT name, role, created, created_by, expires, last_used
 
 async fn end_sessions(deciding: &mut Deciding, name: &str) -> Result<(), Trouble> {
     for sql in ["DELETE FROM sessions WHERE account = $1", "DELETE FROM sign_in_links WHERE account = $1"] {
-        sqlx::query(sql).bind(name.to_owned()).execute(&mut *deciding.tx).await?;
+        sqlx::query(sql).bind(name.to_owned()).execute(deciding.connection()).await?;
     }
     Ok(())
 }
@@ -231,7 +232,7 @@ impl Store {
                 .bind(user.role.as_str())
                 .bind(password)
                 .bind(time(by.at))
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await
                 .map_err(|error| match is_taken(&error) {
                     true => StoreError::Taken { rows: vec![(0, format!("account {}", user.name))] }.into(),
@@ -282,7 +283,7 @@ impl Store {
             sqlx::query("UPDATE accounts SET password = $1 WHERE name = $2")
                 .bind(password)
                 .bind(name.to_owned())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             end_sessions(&mut deciding, name).await?;
             deciding.note(by, &Entry::done("account.password", None, name)).await?;
@@ -305,11 +306,13 @@ impl Store {
                 .bind(user.role.as_str())
                 .bind(user.disabled.map(time))
                 .bind(user.name.clone())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             let left = "SELECT COUNT(*) AS left_over FROM accounts WHERE role = 'administrator' AND disabled IS NULL";
             let was_administrator = before.role == Role::Administrator && before.disabled.is_none();
-            if was_administrator && number(&sqlx::query(left).fetch_one(&mut *deciding.tx).await?, "left_over")? == 0 {
+            if was_administrator
+                && number(&sqlx::query(left).fetch_one(deciding.connection()).await?, "left_over")? == 0
+            {
                 let why = "it is the last administrator; make another one first";
                 return Err(StoreError::refused(format!("the change of account {}", user.name), why).into());
             }
@@ -375,12 +378,12 @@ impl Store {
             .bind(self.core.keys.seal(&csrf_place(&hashed), session.csrf.as_bytes()))
             .bind(time(by.at))
             .bind(time(session.expires))
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await?;
             sqlx::query("UPDATE accounts SET last_sign_in = $1 WHERE name = $2")
                 .bind(time(by.at))
                 .bind(user.to_owned())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             deciding.note(by, &Entry::done("session.open", None, user)).await?;
             deciding.commit().await?;
@@ -429,10 +432,10 @@ impl Store {
         self.step("ending a session", async {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT account FROM sessions WHERE hash = $1").bind(hashed.clone());
-            let Some(row) = row.fetch_optional(&mut *deciding.tx).await? else { return Ok(()) };
+            let Some(row) = row.fetch_optional(deciding.connection()).await? else { return Ok(()) };
             let account = text(&row, "account")?;
             let gone = sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(hashed);
-            gone.execute(&mut *deciding.tx).await?;
+            gone.execute(deciding.connection()).await?;
             deciding.note(by, &Entry::done("session.close", None, account)).await?;
             deciding.commit().await
         })
@@ -452,7 +455,7 @@ impl Store {
                 .bind(hash("sign-in link", &link.token))
                 .bind(user.to_owned())
                 .bind(time(link.expires))
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             deciding.note(by, &Entry::done("sign-in-link.create", None, user)).await?;
             deciding.commit().await?;
@@ -470,9 +473,9 @@ impl Store {
         self.step("using a sign-in link", async {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT account, expires FROM sign_in_links WHERE hash = $1").bind(hashed.clone());
-            let Some(row) = row.fetch_optional(&mut *deciding.tx).await? else { return Ok(None) };
+            let Some(row) = row.fetch_optional(deciding.connection()).await? else { return Ok(None) };
             let gone = sqlx::query("DELETE FROM sign_in_links WHERE hash = $1").bind(hashed);
-            gone.execute(&mut *deciding.tx).await?;
+            gone.execute(deciding.connection()).await?;
             let user = User::in_transaction(&mut deciding, &text(&row, "account")?).await?;
             let works = moment(&row, "expires")? > now && user.disabled.is_none();
             deciding.commit().await?;
@@ -508,7 +511,7 @@ impl Store {
             .bind(time(by.at))
             .bind(by.by.to_string())
             .bind(time(token.row.expires))
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await
             .map_err(|error| match is_taken(&error) {
                 true => StoreError::Taken { rows: vec![(0, format!("token {name}"))] }.into(),
@@ -560,7 +563,7 @@ impl Store {
         self.step("revoking a token", async {
             let mut deciding = self.decide().await?;
             let gone = sqlx::query("DELETE FROM tokens WHERE name = $1").bind(name.to_owned());
-            if gone.execute(&mut *deciding.tx).await?.rows_affected() == 0 {
+            if gone.execute(deciding.connection()).await?.rows_affected() == 0 {
                 return Err(StoreError::not_found(format!("token {name}")).into());
             }
             deciding.note(by, &Entry::done("token.revoke", None, name)).await?;

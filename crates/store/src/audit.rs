@@ -281,6 +281,7 @@ fn clean(text: &str, longest: usize) -> String {
 }
 
 /// The newest record, locked for the transaction: nobody else can append until it ends.
+#[derive(Clone)]
 pub(crate) struct Head {
     number: u64,
     hash: Digest,
@@ -422,9 +423,10 @@ impl Store {
     /// Those of the engine.
     pub async fn sign_checkpoint(&self, key: &SigningKey, now: Time) -> Result<Option<Checkpoint>, StoreError> {
         self.step("signing a checkpoint of the audit", async {
-            let (mut tx, head) = self.decide().await?.into_parts();
+            let mut deciding = self.decide().await?;
+            let head = deciding.head().clone();
             let newest = sqlx::query("SELECT COALESCE(MAX(number), 0) AS number FROM audit_checkpoints");
-            if number(&newest.fetch_one(&mut *tx).await?, "number")? >= head.number {
+            if number(&newest.fetch_one(deciding.connection()).await?, "number")? >= head.number {
                 return Ok(None);
             }
             let signature = key.sign(&Checkpoint::message(head.number, &head.hash, now)).to_bytes();
@@ -433,9 +435,9 @@ impl Store {
                 .bind(head.hash.to_string())
                 .bind(time(now))
                 .bind(signature.to_vec())
-                .execute(&mut *tx)
+                .execute(deciding.connection())
                 .await?;
-            tx.commit().await?;
+            deciding.commit().await?;
             Ok(Some(Checkpoint { number: head.number, hash: head.hash, at: now, signature }))
         })
         .await

@@ -9,10 +9,11 @@ use sqlx::{Any, Row as _, Transaction};
 use wardline_model::{Digest, Lifecycle, Model, PumpId, Serial, Time};
 
 use crate::engine::is_taken;
+use crate::group::Deciding;
 use crate::pumps::set_lifecycle;
 use crate::row::{from_word, int, maybe_moment, maybe_parse, moment, number, parse, query, text, time, word};
-use crate::store::{Deciding, Trouble};
-use crate::{Actor, Decision, Entry, Store, StoreError};
+use crate::store::Trouble;
+use crate::{Actor, Decision, Entry, Notice, Store, StoreError};
 
 /// CRL reason code superseded (RFC 5280 section 5.3.1).
 pub(crate) const SUPERSEDED: u8 = 4;
@@ -194,7 +195,7 @@ pub(crate) async fn revoke_in(deciding: &mut Deciding, pump: PumpId, code: u8, b
     .bind(i64::from(code))
     .bind(by.reason.chars().take(500).collect::<String>())
     .bind(pump.to_string())
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await?;
     Ok(done.rows_affected())
 }
@@ -212,7 +213,7 @@ async fn supersede(deciding: &mut Deciding, pump: PumpId, is: CertificateState, 
     .bind("a newer certificate took its place")
     .bind(pump.to_string())
     .bind(word(&is))
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await?;
     Ok(())
 }
@@ -232,7 +233,7 @@ async fn insert(deciding: &mut Deciding, certificate: &NewCertificate, at: Time)
     .bind(time(at))
     .bind(word(&CertificateState::Pending))
     .bind(der.clone())
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await;
     match inserted {
         Err(error) if is_taken(&error) => {
@@ -281,7 +282,7 @@ impl Store {
         let NewCertificate { serial, pump, .. } = certificate;
         self.step("recording a certificate", async {
             let mut deciding = self.decide().await?;
-            let before = entry_in(&mut deciding.tx, *pump).await?;
+            let before = entry_in(deciding.tx(), *pump).await?;
             match before.lifecycle {
                 Lifecycle::Expected | Lifecycle::Enrolled | Lifecycle::InService => {}
                 Lifecycle::Quarantined | Lifecycle::Lost | Lifecycle::Retired => {
@@ -304,7 +305,8 @@ impl Store {
             supersede(&mut deciding, *pump, CertificateState::Pending, by.at).await?;
             insert(&mut deciding, certificate, by.at).await?;
             deciding.note(by, &Entry::done("certificate.issue", Some(*pump), format!("serial {serial}"))).await?;
-            let entry = entry_in(&mut deciding.tx, *pump).await?;
+            deciding.tell(Notice::Pumps(vec![*pump]));
+            let entry = entry_in(deciding.tx(), *pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })
@@ -329,7 +331,7 @@ impl Store {
         }
         self.step("noting the use of a certificate", async {
             let mut deciding = self.decide().await?;
-            let entry = entry_in(&mut deciding.tx, pump).await?;
+            let entry = entry_in(deciding.tx(), pump).await?;
             if !entry.admits(fingerprint) {
                 let why = "it is not the pump's newest certificate, or the pump may not link".to_owned();
                 return Err(StoreError::refused(format!("a certificate of pump {pump}"), why).into());
@@ -340,7 +342,7 @@ impl Store {
                     .bind(word(&CertificateState::Current))
                     .bind(pump.to_string())
                     .bind(word(&CertificateState::Pending))
-                    .execute(&mut *deciding.tx)
+                    .execute(deciding.connection())
                     .await?;
                 deciding.note(&by, &Entry::done("certificate.use", Some(pump), fingerprint.short())).await?;
             }
@@ -348,7 +350,8 @@ impl Store {
                 set_lifecycle(&mut deciding, pump, Lifecycle::InService, &by).await?;
                 deciding.note(&by, &Entry::done("pump.in-service", Some(pump), entry.serial.as_str())).await?;
             }
-            let entry = entry_in(&mut deciding.tx, pump).await?;
+            deciding.tell(Notice::Pumps(vec![pump]));
+            let entry = entry_in(deciding.tx(), pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })
@@ -367,11 +370,12 @@ impl Store {
     ) -> Result<RegistryEntry, StoreError> {
         self.step("revoking certificates", async {
             let mut deciding = self.decide().await?;
-            entry_in(&mut deciding.tx, pump).await?;
+            entry_in(deciding.tx(), pump).await?;
             let count = revoke_in(&mut deciding, pump, code, by).await?;
             let subject = format!("{count} certificates, CRL reason {code}");
             deciding.note(by, &Entry::done("certificate.revoke", Some(pump), subject)).await?;
-            let entry = entry_in(&mut deciding.tx, pump).await?;
+            deciding.tell(Notice::Pumps(vec![pump]));
+            let entry = entry_in(deciding.tx(), pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })
@@ -473,14 +477,14 @@ impl Store {
         self.step("taking a CRL number", async {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT value FROM facts WHERE name = 'crl number'");
-            let row = row.fetch_optional(&mut *deciding.tx).await?;
+            let row = row.fetch_optional(deciding.connection()).await?;
             let next = row.map_or(Ok(0), |row| parse::<u64>(&row, "value"))? + 1;
             sqlx::query(
                 "INSERT INTO facts (name, value) VALUES ('crl number', $1) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             )
             .bind(int(next).to_string())
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await?;
             deciding.commit().await?;
             Ok(next)

@@ -45,6 +45,15 @@ impl Engine {
         }
     }
 
+    /// How a transaction begins that gives way to decisions. 300 ms is below the second after which PostgreSQL looks for
+    /// a circle of waiting transactions and picks one to fail, whichever it is.
+    pub(crate) const fn begin_yielding(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN; SET LOCAL lock_timeout = '300ms'",
+        }
+    }
+
     /// How a transaction begins that reads many tables as they are at one moment.
     pub(crate) const fn begin_snapshot(self) -> &'static str {
         match self {

@@ -5,8 +5,9 @@
 
 use wardline_model::{PumpId, Span, Time};
 
+use crate::group::Deciding;
 use crate::row::{maybe_moment, moment, parse, sha256, text, time};
-use crate::store::{Deciding, Trouble};
+use crate::store::Trouble;
 use crate::{Actor, Decision, Entry, Store, StoreError};
 
 /// Crockford's base 32: no letter that can be read as a digit.
@@ -64,14 +65,14 @@ pub(crate) async fn spend_in(deciding: &mut Deciding, code: &str, pump: PumpId, 
         .bind(hash(&plain))
         .bind(pump.to_string())
         .bind(time(now))
-        .fetch_optional(&mut *deciding.tx)
+        .fetch_optional(deciding.connection())
         .await?;
     let Some(row) = row else { return Ok(false) };
     let id = text(&row, "id")?;
     sqlx::query("UPDATE enrolment_codes SET used = $1 WHERE id = $2")
         .bind(time(now))
         .bind(id.clone())
-        .execute(&mut *deciding.tx)
+        .execute(deciding.connection())
         .await?;
     let by = Decision { by: Actor::Pump(pump), reason: "enrolled with a one-time code".to_owned(), at: now };
     deciding.note(&by, &Entry::done("enrolment-code.use", Some(pump), format!("code {id}"))).await?;
@@ -117,11 +118,11 @@ impl Store {
         let code = NewCode { id: id.clone(), code: groups.join("-"), pump, expires };
         self.step("making an enrolment code", async {
             let mut deciding = self.decide().await?;
-            crate::certificates::entry_in(&mut deciding.tx, pump).await?;
+            crate::certificates::entry_in(deciding.tx(), pump).await?;
             sqlx::query("DELETE FROM enrolment_codes WHERE (pump = $1 AND used IS NULL) OR id = $2")
                 .bind(pump.to_string())
                 .bind(id.clone())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             sqlx::query(
                 "INSERT INTO enrolment_codes (id, hash, pump, created, created_by, expires) \
@@ -133,7 +134,7 @@ impl Store {
             .bind(time(by.at))
             .bind(by.by.to_string())
             .bind(time(expires))
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await?;
             deciding.note(by, &Entry::done("enrolment-code.create", Some(pump), format!("code {id}"))).await?;
             deciding.commit().await?;

@@ -49,6 +49,17 @@ pub enum StoreError {
         /// The database.
         place: String,
     },
+    /// Another hub runs under this name on the same PostgreSQL.
+    #[error(
+        "a hub named {node:?} is running on {place} already. Give this one another `node` in its config.json; when that \
+         hub's machine has just lost its power, its name is free after half a minute"
+    )]
+    NameTaken {
+        /// The database.
+        place: String,
+        /// The name.
+        node: String,
+    },
     /// The database cannot be reached.
     #[error("the database {place} cannot be reached: {detail}. The hub tries again by itself")]
     Unreachable {

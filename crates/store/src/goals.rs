@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use wardline_model::{Generation, PumpId, Time};
 
 use crate::row::{int, moment, number, parse, pieces, placeholders, query, time};
-use crate::{Decision, Entry, Store, StoreError};
+use crate::{Decision, Entry, Notice, Store, StoreError};
 
 /// How many goals one statement writes.
 const LARGEST_STATEMENT: usize = 256;
@@ -62,7 +62,7 @@ impl Store {
                     save = save.bind(id).bind(int(goal.generation.0)).bind(goal.signed.clone()).bind(time(by.at));
                 }
                 let mut known = std::collections::BTreeMap::new();
-                for row in stored.fetch_all(&mut *deciding.tx).await? {
+                for row in stored.fetch_all(deciding.connection()).await? {
                     let generation: Option<i64> = row.try_get("generation")?;
                     known.insert(parse::<PumpId>(&row, "id")?, generation.unwrap_or(0));
                 }
@@ -73,9 +73,10 @@ impl Store {
                         return Err(StoreError::StaleGoal { pump: *pump, offered: *generation, stored }.into());
                     }
                 }
-                save.execute(&mut *deciding.tx).await?;
+                save.execute(deciding.connection()).await?;
             }
             deciding.note(by, entry).await?;
+            deciding.tell(Notice::Goals(goals.iter().map(|goal| goal.pump).collect()));
             deciding.commit().await
         })
         .await

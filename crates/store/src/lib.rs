@@ -11,6 +11,8 @@
 //! | `rollouts` | rollouts and samples of adoption |
 //! | `accounts` | people, sessions, sign-in links, tokens |
 //! | `audit` | the hash-chained record of every decision and refusal |
+//! | `group` | decisions that wait together share a commit |
+//! | `notices` | what hubs on one PostgreSQL tell each other, and how they take turns |
 //! | `sightings` | strangers at the door, counted |
 //! | `keys` | encryption of what is sensitive |
 //! | `backup` | one file that restores into either engine |
@@ -28,8 +30,10 @@ mod enrolment_codes;
 mod error;
 mod events;
 mod goals;
+mod group;
 mod keys;
 mod migrate;
+mod notices;
 mod page;
 mod presence;
 mod pumps;
@@ -52,6 +56,7 @@ pub use error::StoreError;
 pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};
 pub use keys::MasterKey;
+pub use notices::{Heard, Neighbours, Notice, Turn};
 pub use page::{Page, PageRequest};
 pub use presence::LinkChange;
 pub use pumps::{

@@ -11,11 +11,12 @@ use wardline_model::{
 
 use crate::certificates::{CertificateRow, CertificateState, SUPERSEDED, entry_in, revoke_in};
 use crate::engine::is_taken;
+use crate::group::Deciding;
 use crate::row::{
     from_word, maybe_moment, maybe_parse, moment, number, parse, pieces, placeholders, query, text, time, word,
 };
-use crate::store::{Deciding, Trouble};
-use crate::{Decision, Entry, Page, PageRequest, RegistryEntry, Store, StoreError};
+use crate::store::Trouble;
+use crate::{Decision, Entry, Notice, Page, PageRequest, RegistryEntry, Store, StoreError};
 
 /// The most pumps of one list: a large health system's fleet ten times over.
 const LARGEST_LIST: usize = 200_000;
@@ -345,6 +346,7 @@ impl Store {
                 _ => (None, format!("{} pumps", pumps.len())),
             };
             deciding.note(by, &Entry::done("pump.expect", pump, subject)).await?;
+            deciding.tell(Notice::List);
             deciding.commit().await?;
             Ok(ids)
         })
@@ -475,7 +477,7 @@ impl Store {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT lifecycle, asset_tag FROM pumps WHERE id = $1")
                 .bind(pump.to_string())
-                .fetch_optional(&mut *deciding.tx)
+                .fetch_optional(deciding.connection())
                 .await?
                 .ok_or_else(|| StoreError::not_found(format!("pump {pump}")))?;
             let (is, tag): (Lifecycle, String) = (parse(&row, "lifecycle")?, text(&row, "asset_tag")?);
@@ -492,7 +494,8 @@ impl Store {
                 Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
             };
             deciding.note(by, &Entry::done(&action, Some(pump), tag)).await?;
-            let entry = entry_in(&mut deciding.tx, pump).await?;
+            deciding.tell(Notice::Pumps(vec![pump]));
+            let entry = entry_in(deciding.tx(), pump).await?;
             deciding.commit().await?;
             Ok(entry)
         })
@@ -514,7 +517,7 @@ impl Store {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT model, serial FROM pumps WHERE id = $1")
                 .bind(id.to_string())
-                .fetch_optional(&mut *deciding.tx)
+                .fetch_optional(deciding.connection())
                 .await?
                 .ok_or_else(|| StoreError::not_found(format!("pump {id}")))?;
             let pump = ExpectedPump {
@@ -528,7 +531,7 @@ impl Store {
                 .bind(care_area.to_string())
                 .bind(search_text(&id.to_string(), &pump))
                 .bind(id.to_string())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await
                 .map_err(|error| match is_taken(&error) {
                     true => {
@@ -537,6 +540,7 @@ impl Store {
                     false => Trouble::from(error),
                 })?;
             deciding.note(by, &Entry::done("pump.edit", Some(id), format!("{asset_tag}, {care_area}"))).await?;
+            deciding.tell(Notice::List);
             deciding.commit().await
         })
         .await
@@ -547,7 +551,7 @@ impl Store {
 async fn taken(deciding: &mut Deciding, pumps: &[ExpectedPump]) -> Result<Vec<(usize, String)>, Trouble> {
     let mut tags = BTreeSet::new();
     let mut serials = BTreeSet::new();
-    let rows = sqlx::query("SELECT model, serial, asset_tag FROM pumps").fetch_all(&mut *deciding.tx).await?;
+    let rows = sqlx::query("SELECT model, serial, asset_tag FROM pumps").fetch_all(deciding.connection()).await?;
     for row in &rows {
         tags.insert(text(row, "asset_tag")?);
         serials.insert((text(row, "model")?, text(row, "serial")?));
@@ -593,7 +597,7 @@ async fn insert_pumps(deciding: &mut Deciding, pumps: &[ExpectedPump], by: &Deci
                 .bind("")
                 .bind(search_text(&id.to_string(), pump));
         }
-        statement.execute(&mut *deciding.tx).await?;
+        statement.execute(deciding.connection()).await?;
     }
     Ok(ids)
 }
@@ -613,7 +617,7 @@ pub(crate) async fn set_lifecycle(
     .bind(by.reason.chars().take(500).collect::<String>())
     .bind(time(by.at))
     .bind(pump.to_string())
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await?;
     Ok(())
 }

@@ -7,8 +7,9 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use wardline_model::{Digest, Kind, Time, Version};
 
+use crate::group::Deciding;
 use crate::row::{from_word, int, moment, number, parse, query, sha256, text, time, word};
-use crate::store::{Deciding, Trouble};
+use crate::store::Trouble;
 use crate::{Decision, Entry, Store, StoreError};
 
 /// The largest metadata file: TUF's own default for root is 512,000 bytes; a hospital's targets are far below.
@@ -174,7 +175,7 @@ const RELEASES: &str = "SELECT kind, version, path, digest, length, entries, not
 
 async fn put_metadata(deciding: &mut Deciding, file: &MetadataFile, at: Time) -> Result<(), Trouble> {
     let row = sqlx::query("SELECT bytes FROM metadata_files WHERE name = $1").bind(file.name.clone());
-    if let Some(row) = row.fetch_optional(&mut *deciding.tx).await? {
+    if let Some(row) = row.fetch_optional(deciding.connection()).await? {
         let same = row.try_get::<Vec<u8>, _>("bytes")? == file.bytes;
         if same {
             return Ok(());
@@ -191,7 +192,7 @@ async fn put_metadata(deciding: &mut Deciding, file: &MetadataFile, at: Time) ->
     .bind(file.name.clone())
     .bind(file.bytes.clone())
     .bind(time(at))
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await?;
     Ok(())
 }
@@ -206,7 +207,7 @@ async fn put_artifact(deciding: &mut Deciding, artifact: &Artifact, at: Time) ->
     .bind(int(artifact.bytes.len() as u64))
     .bind(time(at))
     .bind(artifact.bytes.clone())
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await?;
     Ok(())
 }
@@ -227,7 +228,7 @@ async fn put_release(deciding: &mut Deciding, new: &NewRelease, by: &Decision) -
     .bind(word(&ReleaseState::Published))
     .bind(time(by.at))
     .bind(by.by.to_string())
-    .execute(&mut *deciding.tx)
+    .execute(deciding.connection())
     .await;
     match inserted {
         Err(error) if crate::engine::is_taken(&error) => {
@@ -368,7 +369,7 @@ impl Store {
             let row = sqlx::query("SELECT state FROM releases WHERE kind = $1 AND version = $2")
                 .bind(kind.as_str())
                 .bind(int(version.0))
-                .fetch_optional(&mut *deciding.tx)
+                .fetch_optional(deciding.connection())
                 .await?
                 .ok_or_else(|| StoreError::not_found(what.clone()))?;
             let state: ReleaseState = from_word(&text(&row, "state")?, "releases.state")?;
@@ -380,7 +381,7 @@ impl Store {
                 .bind(by.reason.chars().take(500).collect::<String>())
                 .bind(kind.as_str())
                 .bind(int(version.0))
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             deciding.note(by, &Entry::done("release.withdraw", None, what.clone())).await?;
             deciding.commit().await

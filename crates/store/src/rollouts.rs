@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use wardline_model::{Kind, Span, Time, Version};
 
+use crate::group::Deciding;
 use crate::repo::ReleaseState;
 use crate::row::{from_word, int, moment, number, parse, query, text, time, word};
-use crate::store::{Deciding, Trouble};
+use crate::store::Trouble;
 use crate::{Decision, Entry, Store, StoreError};
 
 /// The largest rules: a ring for each of a thousand care areas.
@@ -104,7 +105,7 @@ impl RolloutRow {
     }
 
     async fn in_transaction(deciding: &mut Deciding, id: u64) -> Result<Self, Trouble> {
-        let row = query(format!("{SELECT} WHERE id = $1")).bind(int(id)).fetch_optional(&mut *deciding.tx).await?;
+        let row = query(format!("{SELECT} WHERE id = $1")).bind(int(id)).fetch_optional(deciding.connection()).await?;
         Self::read(&row.ok_or_else(|| StoreError::not_found(format!("rollout {id}")))?)
     }
 }
@@ -116,7 +117,7 @@ async fn set_state(deciding: &mut Deciding, id: u64, to: RolloutState, by: &Deci
         .bind(time(by.at))
         .bind(by.by.to_string())
         .bind(int(id))
-        .execute(&mut *deciding.tx)
+        .execute(deciding.connection())
         .await?;
     Ok(())
 }
@@ -127,7 +128,7 @@ async fn check_release(deciding: &mut Deciding, rollout: &NewRollout) -> Result<
     let row = sqlx::query("SELECT state FROM releases WHERE kind = $1 AND version = $2")
         .bind(rollout.kind.as_str())
         .bind(int(rollout.version.0))
-        .fetch_optional(&mut *deciding.tx)
+        .fetch_optional(deciding.connection())
         .await?
         .ok_or_else(|| StoreError::not_found(what.clone()))?;
     match from_word(&text(&row, "state")?, "releases.state")? {
@@ -144,7 +145,7 @@ async fn is_everywhere(deciding: &mut Deciding, id: u64) -> Result<bool, Trouble
         "SELECT s.settled, s.wanted FROM adoption_samples s JOIN rollouts r ON r.kind = s.kind AND r.version = s.version \
          WHERE r.id = $1 ORDER BY s.at DESC LIMIT 1",
     );
-    let Some(row) = sample.bind(int(id)).fetch_optional(&mut *deciding.tx).await? else { return Ok(false) };
+    let Some(row) = sample.bind(int(id)).fetch_optional(deciding.connection()).await? else { return Ok(false) };
     let (settled, wanted) = (number(&row, "settled")?, number(&row, "wanted")?);
     Ok(wanted > 0 && settled >= wanted)
 }
@@ -168,7 +169,7 @@ impl Store {
             let open =
                 sqlx::query("SELECT id FROM rollouts WHERE kind = $1 AND state IN ('running', 'paused', 'halted')")
                     .bind(rollout.kind.as_str())
-                    .fetch_all(&mut *deciding.tx)
+                    .fetch_all(deciding.connection())
                     .await?;
             let what = format!("{} version {}", rollout.kind, rollout.version);
             for row in &open {
@@ -184,7 +185,7 @@ impl Store {
                 deciding.note(&by, &Entry::done(&action, None, format!("rollout {id}"))).await?;
             }
             let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM rollouts");
-            let id = number(&newest.fetch_one(&mut *deciding.tx).await?, "id")? + 1;
+            let id = number(&newest.fetch_one(deciding.connection()).await?, "id")? + 1;
             sqlx::query(
                 "INSERT INTO rollouts (id, kind, version, rules, state, state_reason, state_since, state_by, started, \
                  started_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $8)",
@@ -197,7 +198,7 @@ impl Store {
             .bind(by.reason.chars().take(500).collect::<String>())
             .bind(time(by.at))
             .bind(by.by.to_string())
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await?;
             let row = RolloutRow::in_transaction(&mut deciding, id).await?;
             deciding.note(by, &Entry::done("rollout.start", None, format!("rollout {id}: {what}"))).await?;

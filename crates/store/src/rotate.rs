@@ -47,11 +47,11 @@ pub(crate) async fn rotate(store: &Store, by: &Decision) -> Result<u64, Trouble>
     let fresh = DataKeys::fresh(&master, id);
     sqlx::query("UPDATE data_keys SET retired = $1 WHERE retired IS NULL")
         .bind(time(by.at))
-        .execute(&mut *deciding.tx)
+        .execute(deciding.connection())
         .await?;
-    insert_key(&mut deciding.tx, &fresh, by.at).await?;
+    insert_key(deciding.tx(), &fresh, by.at).await?;
     deciding.note(by, &Entry::done("keys.rotate", None, format!("data key {id}"))).await?;
-    let all = wrapped_keys(&mut deciding.tx).await?;
+    let all = wrapped_keys(deciding.tx()).await?;
     deciding.commit().await?;
     store.core.keys.replace(&master, &all)?;
     let mut sealed_again = 0;
@@ -144,7 +144,7 @@ pub(crate) async fn change_master(store: &Store, new: &MasterKey, by: &Decision)
         let changed = sqlx::query("UPDATE data_keys SET wrapped = $1 WHERE id = $2")
             .bind(key.wrapped)
             .bind(i64::from(key.id))
-            .execute(&mut *deciding.tx)
+            .execute(deciding.connection())
             .await?;
         if changed.rows_affected() != 1 {
             return Err(StoreError::value(format!("data key {}", key.id)).into());

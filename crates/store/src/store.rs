@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use wardline_model::Time;
 
-use crate::audit::Head;
 use crate::engine::{self, Engine};
+use crate::group::{Deciding, Turnstile};
 use crate::keys::{DataKeys, WrappedKey};
 use crate::writer::{self, Work};
-use crate::{Decision, Entry, MasterKey, StoreError, migrate};
+use crate::{Decision, MasterKey, StoreError, migrate};
 
 /// How many calls may wait for the writer before callers wait too: several group commits' worth.
 const WAITING_WORK: usize = 4_096;
@@ -48,6 +49,14 @@ pub(crate) struct Core {
     pub(crate) write: AnyPool,
     pub(crate) keys: DataKeys,
     pub(crate) master: std::sync::RwLock<MasterKey>,
+    /// The address as it was given, with its password.
+    pub(crate) url: String,
+    /// Tells what this store said from what other hubs on the same PostgreSQL said.
+    pub(crate) id: String,
+    /// Where decisions take turns.
+    pub(crate) turnstile: Turnstile,
+    /// How many transactions decisions have shared so far.
+    pub(crate) groups: AtomicU64,
     /// Held while a SQLite file is open, so that no second hub opens it.
     lock: std::sync::Mutex<Option<File>>,
 }
@@ -59,6 +68,17 @@ impl Core {
             Trouble::Store(error) => error,
             Trouble::Sql(error) => engine::explain(&self.place, doing, error),
         }
+    }
+
+    /// The number of the next group of decisions.
+    pub(crate) fn next_group(&self) -> u64 {
+        self.groups.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A transaction that will write what pumps send. On PostgreSQL it does not wait long for a row that a decision
+    /// holds, and is tried again instead: of the two the decision must not be the one to fail.
+    pub(crate) async fn begin_yielding(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.write.begin_with(self.engine.begin_yielding()).await
     }
 
     /// A transaction that will write.
@@ -91,29 +111,6 @@ impl From<StoreError> for Trouble {
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error)
-    }
-}
-
-/// A transaction that holds the head of the audit: decisions take turns here, on both engines and across hubs.
-pub(crate) struct Deciding {
-    pub(crate) tx: Transaction<'static, Any>,
-    head: Head,
-}
-
-impl Deciding {
-    /// Adds an audit record to the decision.
-    pub(crate) async fn note(&mut self, by: &Decision, entry: &Entry) -> Result<u64, Trouble> {
-        self.head.append(&mut self.tx, by, entry).await
-    }
-
-    /// For the checkpoint, which signs the head instead of moving it.
-    pub(crate) fn into_parts(self) -> (Transaction<'static, Any>, Head) {
-        (self.tx, self.head)
-    }
-
-    /// Makes the decision and its records durable, together.
-    pub(crate) async fn commit(self) -> Result<(), Trouble> {
-        Ok(self.tx.commit().await?)
     }
 }
 
@@ -190,6 +187,10 @@ impl Store {
             read,
             write,
             keys,
+            url: url.to_owned(),
+            id: random_id(),
+            turnstile: Turnstile::default(),
+            groups: AtomicU64::new(0),
             master: std::sync::RwLock::new(master.clone()),
             lock: std::sync::Mutex::new(lock),
         };
@@ -237,9 +238,7 @@ impl Store {
 
     /// Begins a decision: the head of the audit is locked first, so that decisions never wait for each other in a circle.
     pub(crate) async fn decide(&self) -> Result<Deciding, Trouble> {
-        let mut tx = self.core.begin().await?;
-        let head = Head::lock(&mut tx, self.core.engine).await?;
-        Ok(Deciding { tx, head })
+        Deciding::begin(&self.core).await
     }
 
     /// Makes a new data key, seals everything sensitive again under it, and forgets the old ones (on PostgreSQL those of
@@ -267,6 +266,12 @@ impl Store {
     pub async fn change_master_key(&self, new: &MasterKey, by: &Decision) -> Result<(), StoreError> {
         self.step("changing the master key", crate::rotate::change_master(self, new, by)).await
     }
+}
+
+fn random_id() -> String {
+    let mut bytes = [0; 8];
+    crate::keys::random(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -142,7 +142,7 @@ async fn attempt(core: &Core, marks: &mut Marks, group: &[Work]) -> Result<Vec<A
 }
 
 async fn transaction(core: &Core, marks: &mut Marks, group: &[Work]) -> Result<Vec<Answer>, Trouble> {
-    let mut tx = core.begin().await?;
+    let mut tx = core.begin_yielding().await?;
     let pumps = group.iter().filter_map(|work| match work {
         Work::Events { pump, .. } => Some(*pump),
         Work::Report { .. } | Work::Stop => None,

@@ -133,11 +133,19 @@ impl Links {
     pub fn goal_changed(&self, pump: PumpId, generation: Generation, signed: &[u8]) {
         let signed: Arc<[u8]> = signed.into();
         if let Some(known) = self.known().get_mut(&pump) {
+            if known.goal.as_ref().is_some_and(|(known, _)| *known >= generation) {
+                return;
+            }
             known.goal = Some((generation, Arc::clone(&signed)));
         }
         if let Some(link) = self.table.get(pump) {
             link.send_goal(signed);
         }
+    }
+
+    /// Forgets what is remembered of pumps that hold no link here: another hub may have changed it meanwhile.
+    pub fn forget_absent(&self) {
+        self.known().retain(|pump, _| self.table.get(*pump).is_some());
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<PumpId, Known>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use tokio::sync::watch;
 use wardline_model::{PumpId, Span, Time};
-use wardline_store::{Actor, Decision, Entry, Store, StoreError};
+use wardline_store::{Actor, AuditQuery, Decision, Entry, Store, StoreError};
 
 /// How often. A minute is the most of the audit that could be cut off without a trace.
 const EVERY: Duration = Duration::from_secs(60);
@@ -22,6 +22,7 @@ const OVERDUE: Span = Span::from_days(7);
 pub struct Housekeeping {
     store: Store,
     audit_key: SigningKey,
+    node: String,
     now: fn() -> Time,
     /// Pumps whose overdue renewal was told, so that each is told once.
     told: BTreeSet<PumpId>,
@@ -34,10 +35,10 @@ impl std::fmt::Debug for Housekeeping {
 }
 
 impl Housekeeping {
-    /// One that has done nothing yet.
+    /// One that has done nothing yet, of the hub process with this name.
     #[must_use]
-    pub const fn new(store: Store, audit_key: SigningKey, now: fn() -> Time) -> Self {
-        Self { store, audit_key, now, told: BTreeSet::new() }
+    pub const fn new(store: Store, audit_key: SigningKey, node: String, now: fn() -> Time) -> Self {
+        Self { store, audit_key, node, now, told: BTreeSet::new() }
     }
 
     /// Takes turns until `stop` says true or its sender is gone; pins the audit a last time then.
@@ -58,6 +59,7 @@ impl Housekeeping {
         let now = (self.now)();
         tell("reading the data keys", self.store.refresh_keys().await);
         tell("removing what has expired", self.store.sweep(now).await);
+        tell("forgetting links of hubs that are gone", self.store.forget_dead_hubs(&self.node).await);
         let overdue = self.tell_overdue(now).await;
         tell("telling of overdue renewals", overdue);
         tell("pinning the audit", self.store.sign_checkpoint(&self.audit_key, now).await);
@@ -75,6 +77,15 @@ impl Housekeeping {
         let mut told = 0;
         for certificate in ending.iter().filter(|certificate| !self.told.contains(&certificate.pump)) {
             let reason = format!("certificate {} should have been renewed by now", certificate.serial);
+            // Another hub, or this one before it was started again, may have told it already.
+            let about = AuditQuery {
+                pump: Some(certificate.pump),
+                action: Some("certificate.overdue".to_owned()),
+                ..AuditQuery::default()
+            };
+            if self.store.audit(&about).await?.rows.iter().any(|record| record.reason == reason) {
+                continue;
+            }
             let by = Decision { by: Actor::Hub("housekeeping".to_owned()), reason, at: now };
             let left = format!("{} left", certificate.not_after.since(now));
             self.store.record(&by, &Entry::done("certificate.overdue", Some(certificate.pump), left)).await?;

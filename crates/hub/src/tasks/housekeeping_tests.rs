@@ -1,7 +1,7 @@
 //! A turn of housekeeping on a real database.
 
 use wardline_model::{AssetTag, CareArea, Digest, Model, Serial};
-use wardline_store::{AuditQuery, AuditVerdict, ExpectedPump, MasterKey, NewCertificate, NewUser, Store, sqlite_url};
+use wardline_store::{AuditVerdict, ExpectedPump, MasterKey, NewCertificate, NewUser, Store, sqlite_url};
 
 use super::*;
 
@@ -34,7 +34,7 @@ async fn a_turn_pins_the_audit_removes_what_ended_and_tells_each_overdue_renewal
     let session = store.open_session("anna", Span::from_h(8), &by).await.unwrap();
 
     let key = SigningKey::from_bytes(&[5; 32]);
-    let mut keeping = Housekeeping::new(store.clone(), key.clone(), later);
+    let mut keeping = Housekeeping::new(store.clone(), key.clone(), "hub".into(), later);
     keeping.turn().await;
     keeping.turn().await;
 

@@ -3,7 +3,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | `housekeeping` | pins the audit, removes what expired, tells of renewals that did not come |
+//! | `neighbours` | follows what other hubs on the same PostgreSQL decide |
 //! | `planner` | gives pumps their turn in rollouts, and keeps samples of adoption |
 
 pub mod housekeeping;
+pub mod neighbours;
 pub mod planner;

@@ -1,7 +1,7 @@
 //! The planner's turns: load the fleet, let `fleet::plan` decide, sign and save the goals, tell the links.
 //!
 //! It decides nothing itself. A goal is sent only after it is durable, and a goal that another planner was faster with is
-//! refused by the store and simply planned again: two planners at once do no harm (N11). A halt or a pause is stored
+//! refused by the store and simply planned again: planners take turns, and two at once would do no harm (N11). A halt or a pause is stored
 //! before anything else is done in that turn.
 
 use std::collections::BTreeMap;
@@ -84,7 +84,8 @@ impl Planner {
         }
     }
 
-    /// One turn: every running rollout in the order of its start. Returns how many goals were made.
+    /// One turn: every running rollout in the order of its start. Returns how many goals were made. Of several hubs on
+    /// one PostgreSQL only one plans at a time; the others rest.
     ///
     /// # Errors
     /// Those of the store; what was saved before stays saved.
@@ -93,6 +94,7 @@ impl Planner {
         if rollouts.is_empty() {
             return Ok(0);
         }
+        let Some(_turn) = self.store.planners_turn().await? else { return Ok(0) };
         let now = (self.wiring.now)();
         let mut facts: Vec<PumpFacts> =
             self.store.all_pumps().await?.into_iter().map(|row| self.facts(row, now)).collect();

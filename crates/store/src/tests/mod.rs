@@ -7,6 +7,8 @@ mod audit;
 mod backup;
 mod events;
 mod faults;
+mod group;
+mod growth;
 mod kills;
 mod registry;
 mod sealing;
@@ -72,6 +74,12 @@ impl World {
     pub(crate) async fn reopen(&mut self) {
         self.store.close().await;
         self.store = Store::open(&self.url, &self.master, T0).await.expect("the store opens again");
+    }
+
+    /// Puts more pumps on the list, numbered from `first`.
+    pub(crate) async fn pumps_more(&self, first: usize, count: usize) -> Vec<PumpId> {
+        let pumps: Vec<ExpectedPump> = (first..first + count).map(expected).collect();
+        self.store.expect_pumps(&pumps, &by("anna", "more pumps")).await.expect("pumps are expected")
     }
 
     /// Puts this many pumps on the list.
