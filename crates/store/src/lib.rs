@@ -48,7 +48,7 @@ mod writer;
 
 pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
 pub use audit::{Actor, AuditFault, AuditQuery, AuditRecord, AuditVerdict, Checkpoint, Decision, Entry, Verdict};
-pub use backup::BackupSummary;
+pub use backup::{BackupSummary, check_backup};
 pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
 pub use engine::{Engine, sqlite_url};
 pub use enrolment_codes::{CodeRow, FoundCode, NewCode};

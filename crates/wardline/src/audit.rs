@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{AuditCheckpoint, AuditPage, AuditVerified};
 
+use wardline_hub::config::Config;
 use wardline_store::{AuditFault, AuditVerdict};
 
 use crate::cli::Access;
@@ -108,9 +109,13 @@ impl List {
 fn verify_folder(data: &Path) -> anyhow::Result<()> {
     let (folder, config) = read_config(data)?;
     let _lock = if config.database.is_none() { Some(folder.lock()?) } else { None };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    verify_database(&tokio::runtime::Builder::new_current_thread().enable_all().build()?, &config)
+}
+
+/// The same for whoever holds the folder's lock.
+pub fn verify_database(runtime: &tokio::runtime::Runtime, config: &Config) -> anyhow::Result<()> {
     let verdict = runtime.block_on(async {
-        let (keys, store) = open_store(&config, print::now()).await?;
+        let (keys, store) = open_store(config, print::now()).await?;
         let verdict = store.verify_audit(&keys.ed25519("audit")?.verifying_key(), None).await;
         store.close().await;
         anyhow::Ok(verdict?)

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use wardline_hub::keys::Keys;
-use wardline_store::Store;
+use wardline_store::{Store, StoreError};
 
 use crate::data;
 use crate::init::{at_the_command_line, open_store, read_config};
 use crate::print;
 
-/// Writes everything that the hub knows into one new file. What is sensitive stays encrypted: the file opens only with
+/// Writes everything that the hub knows at this moment into one new file, while the hub runs on. What is sensitive stays encrypted: the file opens only with
 /// the hub's master key, of which you keep a copy apart.
 #[derive(Args)]
 pub struct Backup {
@@ -67,14 +67,16 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 impl Backup {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<()> {
-        let (folder, config) = read_config(&self.data)?;
-        // The embedded database serves one program; a hub on PostgreSQL may run on while it is backed up.
-        let _lock = if config.database.is_none() { Some(folder.lock()?) } else { None };
+        let (_, config) = read_config(&self.data)?;
+        let keys = Keys::open(&config.folder.join("keys"))?;
+        let url = config.database_url();
         let made = runtime()?.block_on(async {
-            let (_, store) = open_store(&config, print::now()).await?;
-            let made = store.backup(&self.to, print::now()).await;
-            store.close().await;
-            anyhow::Ok(made?)
+            let with = |master| Store::backup_beside(&url, master, &self.to, print::now());
+            // When a change of the master key was interrupted, either of the two may be the one.
+            match (with(keys.master()).await, keys.next()) {
+                (Err(StoreError::WrongKey { .. }), Some(next)) => with(next).await,
+                (made, _) => made,
+            }
         })?;
         println!(
             "{}: {} rows, {} KiB, as of {}.",
@@ -94,10 +96,12 @@ impl Restore {
         let (folder, config) = read_config(&self.data)?;
         let _lock = folder.lock()?;
         let keys = Keys::open(&config.folder.join("keys"))?;
-        let made = runtime()?.block_on(Store::restore(&self.from, &config.database_url(), keys.master()))?;
+        let runtime = runtime()?;
+        let made = runtime.block_on(Store::restore(&self.from, &config.database_url(), keys.master()))?;
         println!("Restored {} rows as of {}.", made.rows, print::moment(made.made));
         println!("Pumps that got newer goals since then are given goals above those: nothing goes back.");
-        Ok(())
+        // The file was whole; whether what it holds was tampered with before it was made is another question.
+        crate::audit::verify_database(&runtime, &config)
     }
 }
 

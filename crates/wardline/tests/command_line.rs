@@ -123,6 +123,7 @@ fn a_hospital_is_run_from_the_command_line() {
     assert!(well(at, &["audit", "verify"]).contains("intact"));
     let json: serde_json::Value = serde_json::from_str(&well(at, &["pumps", "--json", "--size", "500"])).unwrap();
     assert_eq!(json["total"], 24);
+    assert!(well(at, &["backup", "--to", "running.wardline"]).contains("rows"), "while the hub runs");
     serving.stop();
 
     assert!(well(at, &["audit", "verify", "--data", "wardline-data"]).contains("intact"));
@@ -135,7 +136,8 @@ fn a_hospital_is_run_from_the_command_line() {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    well(at, &["restore", "--from", "monday.wardline"]);
+    assert!(well(at, &["restore", "--from", "monday.wardline"]).contains("audit trail is intact"));
+    assert!(ends(at, 1, &["restore", "--from", "monday.wardline"]).contains("exists already"));
     let serving = Serving::start(at);
     assert!(well(at, &["audit", "list", "--pump", "P-0007"]).contains("scans the network"));
     serving.stop();

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sqlx::Row as _;
-use wardline_model::{Digest, Kind, Span, Version};
+use wardline_model::{Digest, Kind, Span, Version, covers};
 
 use super::events::event;
 use super::{T0, World, address, by, on_both_engines};
-use crate::backup::TABLES;
+use crate::backup::ALL_TABLES;
 use crate::{
     Artifact, Engine, Journal, MasterKey, MetadataFile, NewRelease, NewRollout, Publication, RolloutState, Sighting,
     Store, StoreError,
@@ -103,6 +103,42 @@ on_both_engines! {
         Store::restore(&file("good.backup"), &there, &world.master).await.expect("nothing was left by the bad ones");
     }
 
+    async fn another_process_backs_a_running_hub_up_while_it_commits_and_the_backup_is_one_moment(world) {
+        covers!("N11");
+        furnish(&world).await;
+        let file = |name: &str| world.folder.path().join(name);
+        let store = world.store.clone();
+        let busy = tokio::spawn(async move {
+            for number in 0.. {
+                let entry = crate::Entry::done("test", None, number.to_string());
+                match store.record(&by("sam", "the hub goes on"), &entry).await {
+                    Ok(_) => {}
+                    Err(StoreError::Unreachable { .. }) => return number,
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            0
+        });
+        let (url, master) = (&world.url, &world.master);
+        for (turn, name) in ["a.backup", "b.backup"].into_iter().enumerate() {
+            let made = Store::backup_beside(url, master, &file(name), T0).await.unwrap();
+            let there = address(world.store.engine(), &file(&format!("there{turn}.db"))).await.expect("the engine");
+            assert_eq!(Store::restore(&file(name), &there, master).await.unwrap(), made);
+            let restored = Store::open(&there, master, T0).await.unwrap();
+            let key = ed25519_dalek::SigningKey::from_bytes(&[5; 32]).verifying_key();
+            let verdict = restored.verify_audit(&key, None).await.unwrap();
+            assert!(matches!(verdict, crate::AuditVerdict::Whole { records, .. } if records > 3), "{verdict:?}");
+            assert_eq!(restored.all_pumps().await.unwrap().len(), 5);
+            restored.close().await;
+        }
+        let wrong = Store::backup_beside(url, &MasterKey::from_bytes([1; 32]), &file("c.backup"), T0).await;
+        assert!(matches!(wrong, Err(StoreError::WrongKey { .. })) && !file("c.backup").exists(), "{wrong:?}");
+        world.store.close().await;
+        busy.await.expect("the hub went on all the time");
+        let gone = Store::backup_beside(&crate::sqlite_url(&file("no.db")), master, &file("d.backup"), T0).await;
+        assert!(matches!(gone, Err(StoreError::Missing { .. })), "{gone:?}");
+    }
+
     async fn the_list_of_tables_is_the_database(world) {
         let tables = match world.store.engine() {
             Engine::Sqlite => "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p \
@@ -113,8 +149,47 @@ on_both_engines! {
         let rows = sqlx::query(tables).fetch_all(&world.store.core.read).await.unwrap();
         let found: std::collections::BTreeSet<(String, String)> =
             rows.iter().map(|row| (row.get("t"), row.get("c"))).collect();
-        let listed = TABLES.iter().flat_map(|t| t.columns.iter().map(|(c, _)| (t.name.to_owned(), (*c).to_owned())));
+        let listed = ALL_TABLES.iter().flat_map(|t| t.columns.iter().map(|(c, _)| (t.name.to_owned(), (*c).to_owned())));
         assert_eq!(found, listed.collect(), "a backup would forget what is not on its list");
         let _ = Digest::from_bytes([0; 32]);
+    }
+}
+
+#[tokio::test]
+async fn a_restore_writes_over_nothing_and_plays_no_old_log_into_the_new_file() {
+    let world = World::new(Engine::Sqlite).await.expect("SQLite is built in");
+    world.pumps(3).await;
+    let file = |name: &str| world.folder.path().join(name);
+    world.store.backup(&file("good.backup"), T0).await.unwrap();
+    let there = crate::sqlite_url(&file("there.db"));
+    for left in ["there.db", "there.db-wal", "there.db-journal"] {
+        std::fs::write(file(left), b"of another database").unwrap();
+        let refused =
+            Store::restore(&file("good.backup"), &there, &world.master).await.expect_err("something is there");
+        assert!(refused.to_string().contains(left) && refused.to_string().contains("put it aside"), "{refused}");
+        assert_eq!(std::fs::read(file(left)).unwrap(), b"of another database", "and it is as it was");
+        std::fs::remove_file(file(left)).unwrap();
+    }
+    std::fs::write(file("there.db.restoring"), b"left by a restore that was killed").unwrap();
+    Store::restore(&file("good.backup"), &there, &world.master).await.expect("that one is of no use to anybody");
+    assert!(!file("there.db.restoring").exists());
+    let store = Store::open(&there, &world.master, T0).await.unwrap();
+    assert_eq!(store.all_pumps().await.unwrap().len(), 3);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_of_backups_fail_other_than_with_words(bytes: Vec<u8>, cut in 0usize..4_096, at: u8) {
+        let master = MasterKey::from_bytes([7; 32]);
+        proptest::prop_assert!(crate::check_backup(&bytes, &master).is_err());
+        // Nearly right: lines of ours, cut and changed.
+        let mut near = b"{\"wardline_backup\":1,\"schema\":1,\"made\":1800000000000}\n\
+            {\"t\":\"data_keys\",\"v\":[1,\"AAAA\",0,null]}\n{\"t\":\"facts\",\"v\":[\"a\",\"b\"]}\n\
+            {\"rows\":2,\"sha256\":\"\",\"hmac\":\"\"}\n".to_vec();
+        near.truncate(cut);
+        if let Some(byte) = near.get_mut(usize::from(at)) {
+            *byte = at;
+        }
+        proptest::prop_assert!(crate::check_backup(&near, &master).is_err());
     }
 }
