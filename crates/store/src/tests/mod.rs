@@ -10,6 +10,7 @@ mod faults;
 mod group;
 mod growth;
 mod kills;
+mod plans;
 mod registry;
 mod sealing;
 

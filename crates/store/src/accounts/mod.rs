@@ -4,6 +4,9 @@
 //! Storage Cheat Sheet); two are computed at a time, so that a flood of sign-ins cannot take the memory. Session tokens,
 //! sign-in links and API tokens are 256 random bits of which only the SHA-256 is stored. There is no default account.
 
+mod sessions;
+mod tokens;
+
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +14,10 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use tokio::sync::Semaphore;
 use wardline_model::{Role, Span, Time};
+
+pub(crate) use sessions::csrf_place;
+pub use sessions::{NewSession, Session, SignInLink};
+pub use tokens::{Token, TokenRow};
 
 use crate::engine::is_taken;
 use crate::group::Deciding;
@@ -60,70 +67,6 @@ pub struct NewUser {
     pub role: Role,
     /// Its password; `None` when it signs in by link first.
     pub password: Option<String>,
-}
-
-/// A session that was just opened. The token goes into the cookie and is not kept.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewSession {
-    /// The token for the cookie.
-    pub token: String,
-    /// The secret that every changing request must repeat.
-    pub csrf: String,
-    /// Until when, at the latest.
-    pub expires: Time,
-}
-
-/// A session as found by its token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Whose it is.
-    pub user: User,
-    /// The secret that every changing request must repeat.
-    pub csrf: String,
-    /// When it was opened.
-    pub opened: Time,
-    /// Until when, at the latest.
-    pub expires: Time,
-}
-
-/// A link that signs in once.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SignInLink {
-    /// The token in the link.
-    pub token: String,
-    /// Until when it works.
-    pub expires: Time,
-}
-
-/// An API token as found by its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRow {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// When it was made.
-    pub created: Time,
-    /// By whom.
-    pub created_by: String,
-    /// Until when it works.
-    pub expires: Time,
-    /// When it was last used, to the minute.
-    pub last_used: Option<Time>,
-}
-
-/// An API token that was just made. This is the only time that the secret can be read.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token {
-    /// What is listed of it.
-    pub row: TokenRow,
-    /// The secret.
-    pub secret: String,
-}
-
-/// The place for which a session's secret is sealed.
-pub(crate) fn csrf_place(hash: &str) -> String {
-    format!("sessions/csrf/{hash}")
 }
 
 /// 256 random bits as text.
@@ -189,22 +132,6 @@ impl User {
         Self::read(&row.ok_or_else(|| StoreError::not_found(format!("account {name}")))?)
     }
 }
-
-impl TokenRow {
-    fn read(row: &AnyRow) -> Result<Self, Trouble> {
-        Ok(Self {
-            name: text(row, "name")?,
-            role: parse(row, "role")?,
-            created: moment(row, "created")?,
-            created_by: text(row, "created_by")?,
-            expires: moment(row, "expires")?,
-            last_used: maybe_moment(row, "last_used")?,
-        })
-    }
-}
-
-/// Every column of a [`TokenRow`].
-const TOKENS: &str = "SELECT name, role, created, created_by, expires, last_used FROM tokens";
 
 async fn end_sessions(deciding: &mut Deciding, name: &str) -> Result<(), Trouble> {
     for sql in ["DELETE FROM sessions WHERE account = $1", "DELETE FROM sign_in_links WHERE account = $1"] {
@@ -358,218 +285,6 @@ impl Store {
         })
         .await?;
         Ok(user.filter(|user| fits && has_password && user.disabled.is_none()))
-    }
-
-    /// Opens a session, with the audit record `session.open`.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn open_session(&self, user: &str, lives: Span, by: &Decision) -> Result<NewSession, StoreError> {
-        let session = NewSession { token: secret(), csrf: secret(), expires: by.at + lives };
-        let hashed = hash("session", &session.token);
-        self.step("opening a session", async {
-            let mut deciding = self.decide().await?;
-            User::in_transaction(&mut deciding, user).await?;
-            sqlx::query(
-                "INSERT INTO sessions (hash, account, csrf, opened, expires, last_used) VALUES ($1, $2, $3, $4, $5, $4)",
-            )
-            .bind(hashed.clone())
-            .bind(user.to_owned())
-            .bind(self.core.keys.seal(&csrf_place(&hashed), session.csrf.as_bytes()))
-            .bind(time(by.at))
-            .bind(time(session.expires))
-            .execute(deciding.connection())
-            .await?;
-            sqlx::query("UPDATE accounts SET last_sign_in = $1 WHERE name = $2")
-                .bind(time(by.at))
-                .bind(user.to_owned())
-                .execute(deciding.connection())
-                .await?;
-            deciding.note(by, &Entry::done("session.open", None, user)).await?;
-            deciding.commit().await?;
-            Ok(session)
-        })
-        .await
-    }
-
-    /// The session with this token. `None` when it is unknown, expired, idle for longer than `idle`, or its account is
-    /// shut.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn session(&self, token: &str, idle: Span, now: Time) -> Result<Option<Session>, StoreError> {
-        let hashed = hash("session", token);
-        let sql = "SELECT a.name, a.display, a.role, a.disabled, a.created, a.last_sign_in, s.csrf, s.opened, s.expires, \
-             s.last_used FROM sessions s JOIN accounts a ON a.name = s.account \
-             WHERE s.hash = $1 AND s.expires > $2 AND s.last_used > $3 AND a.disabled IS NULL";
-        self.step("reading a session", async {
-            let row = sqlx::query(sql).bind(hashed.clone()).bind(time(now)).bind(time(now - idle));
-            let Some(row) = row.fetch_optional(&self.core.read).await? else { return Ok(None) };
-            let csrf = self.core.keys.open(&csrf_place(&hashed), &row.try_get::<Vec<u8>, _>("csrf")?)?;
-            if now.since(moment(&row, "last_used")?) >= NOTE_USE_EVERY {
-                sqlx::query("UPDATE sessions SET last_used = $1 WHERE hash = $2")
-                    .bind(time(now))
-                    .bind(hashed.clone())
-                    .execute(&self.core.write)
-                    .await?;
-            }
-            Ok(Some(Session {
-                user: User::read(&row)?,
-                csrf: String::from_utf8(csrf).map_err(|_| StoreError::value("sessions.csrf"))?,
-                opened: moment(&row, "opened")?,
-                expires: moment(&row, "expires")?,
-            }))
-        })
-        .await
-    }
-
-    /// Ends a session, with the audit record `session.close`.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn close_session(&self, token: &str, by: &Decision) -> Result<(), StoreError> {
-        let hashed = hash("session", token);
-        self.step("ending a session", async {
-            let mut deciding = self.decide().await?;
-            let row = sqlx::query("SELECT account FROM sessions WHERE hash = $1").bind(hashed.clone());
-            let Some(row) = row.fetch_optional(deciding.connection()).await? else { return Ok(()) };
-            let account = text(&row, "account")?;
-            let gone = sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(hashed);
-            gone.execute(deciding.connection()).await?;
-            deciding.note(by, &Entry::done("session.close", None, account)).await?;
-            deciding.commit().await
-        })
-        .await
-    }
-
-    /// Makes a link that signs this account in once, with the audit record `sign-in-link.create`.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn new_sign_in_link(&self, user: &str, lives: Span, by: &Decision) -> Result<SignInLink, StoreError> {
-        let link = SignInLink { token: secret(), expires: by.at + lives };
-        self.step("making a sign-in link", async {
-            let mut deciding = self.decide().await?;
-            User::in_transaction(&mut deciding, user).await?;
-            sqlx::query("INSERT INTO sign_in_links (hash, account, expires) VALUES ($1, $2, $3)")
-                .bind(hash("sign-in link", &link.token))
-                .bind(user.to_owned())
-                .bind(time(link.expires))
-                .execute(deciding.connection())
-                .await?;
-            deciding.note(by, &Entry::done("sign-in-link.create", None, user)).await?;
-            deciding.commit().await?;
-            Ok(link)
-        })
-        .await
-    }
-
-    /// Uses a sign-in link up. `None` when it is unknown, expired, used, or its account is shut.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn spend_sign_in_link(&self, token: &str, now: Time) -> Result<Option<User>, StoreError> {
-        let hashed = hash("sign-in link", token);
-        self.step("using a sign-in link", async {
-            let mut deciding = self.decide().await?;
-            let row = sqlx::query("SELECT account, expires FROM sign_in_links WHERE hash = $1").bind(hashed.clone());
-            let Some(row) = row.fetch_optional(deciding.connection()).await? else { return Ok(None) };
-            let gone = sqlx::query("DELETE FROM sign_in_links WHERE hash = $1").bind(hashed);
-            gone.execute(deciding.connection()).await?;
-            let user = User::in_transaction(&mut deciding, &text(&row, "account")?).await?;
-            let works = moment(&row, "expires")? > now && user.disabled.is_none();
-            deciding.commit().await?;
-            Ok(works.then_some(user))
-        })
-        .await
-    }
-
-    /// Makes an API token, with the audit record `token.create`.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] when the name exists; [`StoreError::Refused`] for a name that will not do.
-    pub async fn create_token(&self, name: &str, role: Role, lives: Span, by: &Decision) -> Result<Token, StoreError> {
-        check_name("token", name)?;
-        let row = TokenRow {
-            name: name.to_owned(),
-            role,
-            created: by.at,
-            created_by: by.by.to_string(),
-            expires: by.at + lives,
-            last_used: None,
-        };
-        // The prefix lets scanners of leaked secrets recognise one.
-        let token = Token { row, secret: format!("wardline_{}", secret()) };
-        self.step("making a token", async {
-            let mut deciding = self.decide().await?;
-            sqlx::query(
-                "INSERT INTO tokens (name, hash, role, created, created_by, expires) VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(name.to_owned())
-            .bind(hash("token", &token.secret))
-            .bind(role.as_str())
-            .bind(time(by.at))
-            .bind(by.by.to_string())
-            .bind(time(token.row.expires))
-            .execute(deciding.connection())
-            .await
-            .map_err(|error| match is_taken(&error) {
-                true => StoreError::Taken { rows: vec![(0, format!("token {name}"))] }.into(),
-                false => Trouble::from(error),
-            })?;
-            deciding.note(by, &Entry::done("token.create", None, format!("{name} as {role}"))).await?;
-            deciding.commit().await?;
-            Ok(token)
-        })
-        .await
-    }
-
-    /// The API token with this secret. `None` when it is unknown, expired or revoked.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn token(&self, secret: &str, now: Time) -> Result<Option<TokenRow>, StoreError> {
-        let hashed = hash("token", secret);
-        self.step("reading a token", async {
-            let row = query(format!("{TOKENS} WHERE hash = $1 AND expires > $2")).bind(hashed.clone()).bind(time(now));
-            let Some(row) = row.fetch_optional(&self.core.read).await? else { return Ok(None) };
-            let token = TokenRow::read(&row)?;
-            if token.last_used.is_none_or(|used| now.since(used) >= NOTE_USE_EVERY) {
-                let note = sqlx::query("UPDATE tokens SET last_used = $1 WHERE hash = $2").bind(time(now)).bind(hashed);
-                note.execute(&self.core.write).await?;
-            }
-            Ok(Some(token))
-        })
-        .await
-    }
-
-    /// Every API token, by name.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        self.step("listing tokens", async {
-            let rows = query(format!("{TOKENS} ORDER BY name")).fetch_all(&self.core.read).await?;
-            rows.iter().map(TokenRow::read).collect()
-        })
-        .await
-    }
-
-    /// Revokes an API token, with the audit record `token.revoke`.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn revoke_token(&self, name: &str, by: &Decision) -> Result<(), StoreError> {
-        self.step("revoking a token", async {
-            let mut deciding = self.decide().await?;
-            let gone = sqlx::query("DELETE FROM tokens WHERE name = $1").bind(name.to_owned());
-            if gone.execute(deciding.connection()).await?.rows_affected() == 0 {
-                return Err(StoreError::not_found(format!("token {name}")).into());
-            }
-            deciding.note(by, &Entry::done("token.revoke", None, name)).await?;
-            deciding.commit().await
-        })
-        .await
     }
 
     /// Removes sessions, sign-in links, enrolment codes and tokens that ended. Returns how many.
