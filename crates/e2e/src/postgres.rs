@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Makes a cluster and a database, runs the server until standard input ends, and removes everything.
@@ -40,7 +41,9 @@ impl Postgres {
             return None;
         }
         // Beside other temporary folders, which may not be entered by the server's own user.
-        let folder = std::env::temp_dir().join(format!("wardline-e2e-postgres-{}", std::process::id()));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("wardline-e2e-postgres-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("the server may write");
         let script = Command::new("sh")

@@ -88,7 +88,9 @@ impl Deciding {
         if (is_full || is_lost)
             && let Some(open) = seat.take()
         {
-            open.commit(core).await;
+            // A task of its own: a caller who gives up now must take nobody's commit with him.
+            let committing = Arc::clone(core);
+            let _ = tokio::spawn(async move { open.commit(&committing).await }).await;
         }
         if seat.is_none() {
             let mut tx = core.begin().await?;

@@ -75,17 +75,31 @@ async fn quarantine(console: &Console, caller: &Caller, ids: &[PumpId], reason: 
         return Err(Fault::bad(format!("choose 1 to {MOST_CHOSEN} pumps")));
     }
     let mut all = Decided { pumps: Vec::new(), refused: Vec::new(), links_closed: 0, audit: None };
+    // All at once, so that they share commits; each is a decision of its own with its own record.
+    let mut acts = Vec::with_capacity(ids.len());
     for &id in ids {
-        match act_on(console, caller, id, Act::Quarantine, reason).await {
+        acts.push(act_on(console, caller, id, Act::Quarantine, reason));
+    }
+    let mut failed = None;
+    for (done, &pump) in futures_util::future::join_all(acts).await.into_iter().zip(ids) {
+        match done {
             Ok(one) => {
                 all.pumps.extend(one.pumps);
                 all.links_closed += one.links_closed;
             }
-            Err(fault) if fault.status.is_server_error() || fault.code == "reason" => return Err(fault),
-            Err(fault) => all.refused.push(RefusedPump { pump: id, why: fault.message }),
+            Err(fault) => {
+                all.refused.push(RefusedPump { pump, why: fault.message.clone() });
+                if fault.status.is_server_error() || fault.code == "reason" {
+                    failed.get_or_insert(fault);
+                }
+            }
         }
     }
-    Ok(all)
+    // What was done is told, whatever became of the others.
+    match failed {
+        Some(fault) if all.pumps.is_empty() => Err(fault),
+        Some(_) | None => Ok(all),
+    }
 }
 
 /// A column that people can choose.
