@@ -4,7 +4,7 @@ use sqlx::Connection as _;
 use wardline_model::{Generation, Lifecycle, covers};
 
 use super::{T0, World, by};
-use crate::{Engine, Entry, Heard, LifecycleChange, NewGoal, Notice, Store, StoreError};
+use crate::{Engine, Entry, Heard, LifecycleChange, LinkChange, NewGoal, Notice, Store, StoreError};
 
 /// The next thing heard, within a generous limit.
 async fn hear(ears: &mut crate::Neighbours) -> Heard {
@@ -67,8 +67,10 @@ async fn planners_take_turns_and_the_links_of_a_dead_hub_are_forgotten_while_tho
     }
     let pumps = world.pumps(2).await;
     let ears = other.neighbours("b").await.unwrap();
-    other.link_up(pumps[0], "b", "10.0.0.1", T0).await.unwrap();
-    other.link_up(pumps[1], "gone", "10.0.0.2", T0).await.unwrap();
+    for (pump, node) in [(pumps[0], "b"), (pumps[1], "gone")] {
+        let up = LinkChange::Up { pump, place: "10.0.0.1".into(), at: T0 };
+        other.links_changed(node, &[up]).await.unwrap();
+    }
     assert_eq!(world.store.forget_dead_hubs("a").await.unwrap(), 1, "only that of the hub that is gone");
     assert!(world.store.pump(pumps[0]).await.unwrap().unwrap().linked_since.is_some());
     assert!(world.store.pump(pumps[1]).await.unwrap().unwrap().linked_since.is_none());
