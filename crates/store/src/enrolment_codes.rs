@@ -153,13 +153,13 @@ impl Store {
             let mut deciding = self.decide().await?;
             let row = sqlx::query("SELECT pump FROM enrolment_codes WHERE id = $1 AND used IS NULL")
                 .bind(id.to_owned())
-                .fetch_optional(&mut *deciding.tx)
+                .fetch_optional(deciding.connection())
                 .await?;
             let row = row.ok_or_else(|| StoreError::not_found(format!("an unused enrolment code {id:?}")))?;
             let pump: PumpId = parse(&row, "pump")?;
             sqlx::query("DELETE FROM enrolment_codes WHERE id = $1 AND used IS NULL")
                 .bind(id.to_owned())
-                .execute(&mut *deciding.tx)
+                .execute(deciding.connection())
                 .await?;
             deciding.note(by, &Entry::done("enrolment-code.withdraw", Some(pump), format!("code {id}"))).await?;
             deciding.commit().await?;

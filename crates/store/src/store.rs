@@ -83,15 +83,7 @@ impl Core {
 
     /// A transaction that will write.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        match self.write.begin_with(self.engine.begin_write()).await {
-            // A commit that failed on a full disk: SQLite has taken the transaction back by itself, and the connection
-            // believes that it is still in it. Nothing else mends such a connection, so it makes way for a new one.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.write.acquire().await?.close().await?;
-                self.write.begin_with(self.engine.begin_write()).await
-            }
-            begun => begun,
-        }
+        self.write.begin_with(self.engine.begin_write()).await
     }
 }
 
@@ -141,7 +133,7 @@ impl Store {
         let place = engine::place(url);
         let engine = Engine::of(url).ok_or_else(|| StoreError::Url { url: place.clone() })?;
         let _lock = match engine {
-            Engine::Sqlite => Some(claim(&engine::sqlite_file(url), &place, Absent::Refuse)?),
+            Engine::Sqlite => Some(claim(&engine::sqlite_file(url), &place, Absent::Refuse).await?),
             Engine::Postgres => None,
         };
         let explain = |doing: &'static str| {

@@ -60,10 +60,6 @@ impl From<StoreError> for Fault {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", error.to_string())
             }
             StoreError::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, "refused", error.to_string()),
-            StoreError::Full { .. } => Self::database(
-                &error,
-                "the disk of the hub's database is full: nothing was changed. Somebody must free space on it; the hub goes on by itself then",
-            ),
             StoreError::Unreachable { .. } => Self::database(
                 &error,
                 "the hub's database cannot be reached: nothing was confirmed. The hub tries again by itself; look at this page again in a moment",
