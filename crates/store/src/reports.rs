@@ -39,7 +39,7 @@ impl Summary {
 
 impl Store {
     /// Keeps a report. It joins the next group commit, so that a thousand pumps cost one write to the disk; when this
-    /// returns, the report is durable. A report older (by receive time) than the stored one is dropped.
+    /// returns, the report is durable. A report that was overtaken by a newer one (on the way over another hub) is dropped.
     ///
     /// # Errors
     /// Those of the engine.

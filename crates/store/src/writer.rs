@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sqlx::{Any, Row as _, Transaction};
 use tokio::sync::{mpsc, oneshot};
-use wardline_model::{Event, PumpId, Sequence, Time, covers};
+use wardline_model::{Event, PumpId, Sequence, Span, Time, covers};
 
 use crate::StoreError;
 use crate::engine::{Engine, may_retry};
@@ -157,10 +157,8 @@ async fn transaction(core: &Core, marks: &mut Marks, group: &[Work]) -> Result<V
                 Answer::Events(marks.append(*pump, *journal, events, *received, &mut rows))
             }
             Work::Report { report, .. } => {
-                let newest = reports.entry(report.report.pump).or_insert(report);
-                if report.received >= newest.received {
-                    *newest = report;
-                }
+                // The queue is the order of arrival.
+                reports.insert(report.report.pump, report);
                 Answer::Done
             }
             Work::Stop => Answer::Done,
@@ -212,17 +210,24 @@ async fn insert_events(
     Ok(())
 }
 
+/// How far a report may be overtaken by a newer one, when a pump moves from one hub to another while the first one's commit
+/// waits. A stored report that seems newer by more was received while a hub's clock was ahead: the hub must not be deaf to
+/// its pumps, and blind to a disproof, until that clock is caught up with.
+const OVERTAKEN_MOST: Span = Span::from_min(1);
+
 async fn save_report(tx: &mut Transaction<'static, Any>, new: &NewReport) -> Result<(), Trouble> {
     let report = &new.report;
     let id = report.pump.to_string();
     let json = serde_json::to_string(report).map_err(|_| StoreError::value("a report"))?;
     let kept = sqlx::query(
         "INSERT INTO reports (pump, report, received) VALUES ($1, $2, $3) ON CONFLICT (pump) DO UPDATE \
-         SET report = excluded.report, received = excluded.received WHERE reports.received <= excluded.received",
+         SET report = excluded.report, received = excluded.received \
+         WHERE reports.received <= excluded.received OR reports.received > excluded.received + $4",
     )
     .bind(id.clone())
     .bind(json)
     .bind(time(new.received))
+    .bind(int(OVERTAKEN_MOST.as_ms()))
     .execute(&mut **tx)
     .await?;
     if kept.rows_affected() > 0 {

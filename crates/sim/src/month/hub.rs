@@ -298,12 +298,17 @@ impl World {
         Ok(self.hub.rows[pump].durable)
     }
 
-    /// Keeps the newest report, by the hub's clock.
+    /// Keeps the newest report, as the store does: one that seems older by more than a minute was received after the hub's
+    /// clock had been set back.
     fn keep_report(&mut self, pump: usize, report: Report, received: Time) {
-        let row = &mut self.hub.rows[pump];
-        if received < row.received {
+        let stored = self.hub.rows[pump].received;
+        if received < stored && stored.since(received).as_ms() <= MINUTE {
             return;
         }
+        if received < stored {
+            self.count("reports received after the hub's clock was set back");
+        }
+        let row = &mut self.hub.rows[pump];
         row.received = received;
         row.seen = row.seen.max(Some(received));
         let told = |report: &Report| {

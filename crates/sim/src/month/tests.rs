@@ -73,7 +73,7 @@ fn a_foul_month_breaks_no_never_event() {
 }
 
 /// Everything that the adversary does, and what the summary calls it.
-const TROUBLES: [&str; 29] = [
+const TROUBLES: [&str; 30] = [
     "agents killed",
     "attempts disproved",
     "attempts interrupted",
@@ -102,6 +102,7 @@ const TROUBLES: [&str; 29] = [
     "pumps taken down in the middle of a switch",
     "releases refused",
     "releases withdrawn",
+    "reports received after the hub's clock was set back",
     "thefts of the hub",
 ];
 

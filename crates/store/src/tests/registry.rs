@@ -101,6 +101,18 @@ on_both_engines! {
         assert_eq!((row.hold, row.report_received), (HoldSupport::Grants, Some(at(10))));
     }
 
+    async fn a_hub_clock_that_was_set_back_makes_the_hub_deaf_to_no_report(world) {
+        let pump = world.pumps(1).await[0];
+        let save = async |wait, received| {
+            world.store.save_report(NewReport { report: report(pump, wait), received }).await.unwrap();
+        };
+        save(Some(Wait::HoldDenied), T0 + Span::from_h(3)).await;
+        save(Some(Wait::Fetching), T0).await;
+        let row = world.store.pump(pump).await.unwrap().unwrap();
+        assert_eq!(row.report.unwrap().slots.drug_library.wait, Some(Wait::Fetching));
+        assert_eq!(row.report_received, Some(T0));
+    }
+
     async fn a_pump_goes_from_its_box_to_service_and_a_lost_answer_locks_nobody_out(world) {
         let pump = world.pumps(1).await[0];
         let store = &world.store;
