@@ -358,7 +358,8 @@ impl Store {
         .await
     }
 
-    /// Withdraws a release, with the audit record `release.withdraw`.
+    /// Withdraws a release, with the audit record `release.withdraw`. Its rollout, if one is open, ends in the same
+    /// transaction: no further pump is asked to take what somebody has withdrawn.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Refused`] when it is withdrawn already.
@@ -384,6 +385,8 @@ impl Store {
                 .execute(deciding.connection())
                 .await?;
             deciding.note(by, &Entry::done("release.withdraw", None, what.clone())).await?;
+            let why = format!("the release was withdrawn: {}", by.reason);
+            crate::rollouts::end_open(&mut deciding, kind, Some(version), &why, by).await?;
             deciding.commit().await
         })
         .await

@@ -122,6 +122,36 @@ async fn set_state(deciding: &mut Deciding, id: u64, to: RolloutState, by: &Deci
     Ok(())
 }
 
+/// Ends the rollouts of a kind, or of one version of it, that have not ended: as finished where every pump was reached.
+pub(crate) async fn end_open(
+    deciding: &mut Deciding,
+    kind: Kind,
+    only: Option<Version>,
+    why: &str,
+    by: &Decision,
+) -> Result<(), Trouble> {
+    let open =
+        sqlx::query("SELECT id, version FROM rollouts WHERE kind = $1 AND state IN ('running', 'paused', 'halted')")
+            .bind(kind.as_str())
+            .fetch_all(deciding.connection())
+            .await?;
+    for row in &open {
+        let (id, version) = (number(row, "id")?, Version(number(row, "version")?));
+        if only.is_some_and(|only| only != version) {
+            continue;
+        }
+        let (to, why) = match is_everywhere(deciding, id).await? {
+            true => (RolloutState::Finished, format!("it had reached every pump; {why}")),
+            false => (RolloutState::Cancelled, why.to_owned()),
+        };
+        let by = Decision { reason: why, ..by.clone() };
+        set_state(deciding, id, to, &by).await?;
+        let action = format!("rollout.{}", word(&to));
+        deciding.note(&by, &Entry::done(&action, None, format!("rollout {id}"))).await?;
+    }
+    Ok(())
+}
+
 /// Refuses a release that does not exist or may not be rolled out.
 async fn check_release(deciding: &mut Deciding, rollout: &NewRollout) -> Result<(), Trouble> {
     let what = format!("{} version {}", rollout.kind, rollout.version);
@@ -166,24 +196,8 @@ impl Store {
         self.step("starting a rollout", async {
             let mut deciding = self.decide().await?;
             check_release(&mut deciding, rollout).await?;
-            let open =
-                sqlx::query("SELECT id FROM rollouts WHERE kind = $1 AND state IN ('running', 'paused', 'halted')")
-                    .bind(rollout.kind.as_str())
-                    .fetch_all(deciding.connection())
-                    .await?;
             let what = format!("{} version {}", rollout.kind, rollout.version);
-            for row in &open {
-                let id = number(row, "id")?;
-                let why = format!("replaced by a rollout of {what}");
-                let (to, why) = match is_everywhere(&mut deciding, id).await? {
-                    true => (RolloutState::Finished, format!("it had reached every pump; {why}")),
-                    false => (RolloutState::Cancelled, why),
-                };
-                let by = Decision { reason: why, ..by.clone() };
-                set_state(&mut deciding, id, to, &by).await?;
-                let action = format!("rollout.{}", word(&to));
-                deciding.note(&by, &Entry::done(&action, None, format!("rollout {id}"))).await?;
-            }
+            end_open(&mut deciding, rollout.kind, None, &format!("replaced by a rollout of {what}"), by).await?;
             let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM rollouts");
             let id = number(&newest.fetch_one(deciding.connection()).await?, "id")? + 1;
             sqlx::query(

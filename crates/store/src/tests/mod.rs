@@ -12,6 +12,7 @@ mod growth;
 mod kills;
 mod plans;
 mod registry;
+mod rollouts;
 mod sealing;
 
 use std::path::PathBuf;

@@ -67,7 +67,7 @@ pub struct Demo {
     /// What nurses and faults are drawn from, as an earlier run printed it; a new one each time if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// The first of three ports: live link, enrolment, console
+    /// The first of four ports: live link, enrolment, console, CRL and OCSP
     #[arg(long, default_value_t = ports::DEFAULT_BASE, value_name = "PORT")]
     port_base: u16,
 }
