@@ -179,3 +179,35 @@ pub fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
+
+/// A hub in a process of its own, with a new data folder.
+pub struct FreeHub {
+    /// The process; killed when it is let go.
+    pub process: Process,
+    /// The ports of live link, enrolment and console, on 127.0.0.1.
+    pub ports: [u16; 3],
+}
+
+/// Starts a hub in `<folder>/alone`.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn free_hub(folder: &Path) -> FreeHub {
+    let alone = folder.join("alone");
+    std::fs::create_dir_all(&alone).expect("a folder");
+    let ports = [free_port(), free_port(), free_port()];
+    let places = ports.map(|port| format!("127.0.0.1:{port}"));
+    let command = || {
+        let mut command = Command::new(program("wardline"));
+        command.current_dir(&alone).env("WARDLINE_PASSPHRASE", "correct horse battery staple");
+        command
+    };
+    let init =
+        ["init", "--hospital", "St. Elsewhere", "--link", &places[0], "--est", &places[1], "--console", &places[2]];
+    let made = command().args(init).output().expect("wardline starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut process = Process::start("a hub", command().arg("serve"));
+    process.wait_for("console");
+    FreeHub { process, ports }
+}

@@ -288,7 +288,7 @@ impl Caller {
         let (at, hub) = (now(), &self.hub);
         hub.links.strangers().note(&claim, self.place, word, at);
         let action = self.serve.refused().filter(|_| is_decision(word))?;
-        if !hub.refusals.is_due(&claim, self.place.ip(), word, at) {
+        if !hub.refusals.is_due(action, &claim, self.place.ip(), word, at) {
             return None;
         }
         let known = claim.strip_prefix("pump ").and_then(|id| id.parse::<PumpId>().ok());

@@ -50,6 +50,18 @@ impl Body for Hurried {
     }
 }
 
+/// Whether this is what a body that did not come in time ends with.
+pub(crate) fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 fn late() -> axum::BoxError {
     io::Error::new(io::ErrorKind::TimedOut, "the request's body did not come in time").into()
 }

@@ -18,7 +18,7 @@ const AGAIN: Span = Span::from_min(1);
 /// What was recorded lately.
 pub(crate) struct Refusals {
     all: DefaultDirectRateLimiter,
-    lately: Mutex<BTreeMap<(String, IpAddr, &'static str), Time>>,
+    lately: Mutex<BTreeMap<(&'static str, String, IpAddr, &'static str), Time>>,
 }
 
 impl Default for Refusals {
@@ -34,10 +34,17 @@ impl Refusals {
     }
 
     /// Whether this refusal is to be recorded. What is remembered is at most what was recorded within a minute.
-    pub(crate) fn is_due(&self, claim: &str, place: IpAddr, word: &'static str, now: Time) -> bool {
+    pub(crate) fn is_due(
+        &self,
+        action: &'static str,
+        claim: &str,
+        place: IpAddr,
+        word: &'static str,
+        now: Time,
+    ) -> bool {
         let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         lately.retain(|_, at| now.since(*at) < AGAIN);
-        let key = (claim.to_owned(), place, word);
+        let key = (action, claim.to_owned(), place, word);
         if lately.contains_key(&key) || !self.may_record() {
             return false;
         }
@@ -54,11 +61,14 @@ mod tests {
     fn the_same_refusal_is_recorded_once_a_minute_and_a_flood_does_not_fill_the_audit() {
         let refusals = Refusals::default();
         let (place, start) = (IpAddr::from([10, 0, 0, 1]), Time::from_unix_s(1_800_000_000));
-        assert!(refusals.is_due("pump 1", place, "expired", start));
-        assert!(!refusals.is_due("pump 1", place, "expired", start + Span::from_s(59)));
-        assert!(refusals.is_due("pump 1", place, "revoked", start), "another reason");
-        assert!(refusals.is_due("pump 1", place, "expired", start + Span::from_s(61)));
-        let flood = (0..10_000).filter(|n| refusals.is_due(&format!("pump {n}"), place, "expired", start)).count();
+        assert!(refusals.is_due("link.refused", "pump 1", place, "expired", start));
+        assert!(!refusals.is_due("link.refused", "pump 1", place, "expired", start + Span::from_s(59)));
+        assert!(refusals.is_due("link.refused", "pump 1", place, "revoked", start), "another reason");
+        assert!(refusals.is_due("enrolment.refused", "pump 1", place, "revoked", start), "another door");
+        assert!(refusals.is_due("link.refused", "pump 1", place, "expired", start + Span::from_s(61)));
+        let flood = (0..10_000)
+            .filter(|n| refusals.is_due("link.refused", &format!("pump {n}"), place, "expired", start))
+            .count();
         assert!(flood <= 60, "{flood}");
     }
 }

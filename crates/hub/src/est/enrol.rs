@@ -12,8 +12,8 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use base64::Engine as _;
 use wardline_fleet::lifecycle::{Act, Before, By, Certificate, decide};
@@ -137,7 +137,11 @@ fn proof(hub: &Hub, asker: &Asker, headers: &HeaderMap) -> Result<Proof, Problem
 
 /// HTTP Basic (RFC 7617): serial number and code.
 fn basic(headers: &HeaderMap) -> Option<(Serial, String)> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    credentials(headers.get(AUTHORIZATION)?)
+}
+
+pub(crate) fn credentials(value: &HeaderValue) -> Option<(Serial, String)> {
+    let value = value.to_str().ok()?;
     let (scheme, coded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -151,7 +155,7 @@ fn basic(headers: &HeaderMap) -> Option<(Serial, String)> {
 async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Result<Csr, Problem> {
     let read = async {
         is_request(headers)?;
-        let bytes = body_of(hub, body).await?;
+        let bytes = body_of(body).await?;
         Csr::parse(&bytes).map_err(|error| Problem::Bad(error.to_string()))
     };
     match read.await {

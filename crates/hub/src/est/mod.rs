@@ -16,7 +16,6 @@ mod provision;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -30,6 +29,9 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
+
+#[cfg(fuzzing)]
+pub(crate) use enrol::credentials;
 
 use crate::state::Hub;
 
@@ -154,13 +156,12 @@ fn certs_only_response(certs: &[&wardline_pki::Cert]) -> Result<Response, Proble
     Ok(([(CONTENT_TYPE, CERTS_ONLY)], encode_body(&certs_only(certs)?)).into_response())
 }
 
-/// The whole body within the limits of size and time.
-async fn body_of(hub: &Hub, body: Body) -> Result<Vec<u8>, Problem> {
-    let within = Duration::from_secs(hub.config.limits.request_s);
-    match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes().to_vec()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
-        Ok(Err(_)) => Err(Problem::Bad("the body ended before it was whole".into())),
-        Err(_) => Err(Problem::Slow),
+/// The whole body within the limit of size; the door watches over the time.
+async fn body_of(body: Body) -> Result<Vec<u8>, Problem> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(whole) => Ok(whole.to_bytes().to_vec()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
+        Err(error) if crate::patience::is_late(&*error) => Err(Problem::Slow),
+        Err(_) => Err(Problem::Bad("the body ended before it was whole".into())),
     }
 }

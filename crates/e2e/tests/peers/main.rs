@@ -1,0 +1,17 @@
+//! Peers that Wardline did not write, and peers that mean no good, at every port of a real hub.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `ward.rs` | a hub with two expected pumps, and `openssl` and `curl` beside it |
+//! | `enrol.rs` | enrolment and renewal by `curl` with requests by `openssl` |
+//! | `certificates.rs` | certificates that must not pass, at the link and at enrolment |
+//! | `requests.rs` | requests that are malformed, too long or too slow |
+//! | `resumed.rs` | a quarantine against live links, resumed sessions and open connections |
+//! | `crowd.rs` | garbage, half-open, slow, silent and too many peers |
+
+mod certificates;
+mod crowd;
+mod enrol;
+mod requests;
+mod resumed;
+mod ward;
