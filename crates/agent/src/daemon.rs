@@ -77,7 +77,20 @@ pub async fn run_renewing(
     controller: Place,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut daemon = Daemon::start(config, controller, Fault::none(), None)?;
+    run_renewing_with(config, controller, Fault::none(), stop).await
+}
+
+/// As [`run_renewing`], with a fault that lets it die at one of its effects.
+///
+/// # Errors
+/// As [`run_with`].
+pub async fn run_renewing_with(
+    config: Config,
+    controller: Place,
+    fault: Fault,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(config, controller, fault, None)?;
     daemon.identity.renew_now();
     daemon.work(stop).await
 }

@@ -7,6 +7,9 @@
 //! silently: another hub, or a stolen one, cannot put its own keys in their place (N13). And an identity that works is
 //! given up only when its successor has been seen to work.
 //!
+//! A pump that has no identity yet keeps its new key before it asks for the first certificate. When the answer is lost, or
+//! the power, it asks again with the same key, and a one-time code that is used by then still brings it its certificate.
+//!
 //! | file | what it is |
 //! |---|---|
 //! | `kept.rs` | what the sealed file holds |
@@ -25,6 +28,8 @@ mod tests;
 
 pub(crate) use kept::{FILE, Kept};
 pub(crate) use pace::Pace;
+#[cfg(fuzzing)]
+pub(crate) use request::answer;
 pub(crate) use steps::{Settings, Step, act};
 
 /// Why a step did not work. It says what, and what happens next or what somebody can do.

@@ -22,6 +22,8 @@ pub mod controller;
 pub mod daemon;
 pub mod fault;
 pub mod frames;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod identity;
 pub mod ledger;
 pub mod link;

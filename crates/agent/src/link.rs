@@ -60,6 +60,27 @@ pub enum LinkError {
     OwnKeys(String),
 }
 
+/// Whether the hub said no to the certificate that the pump showed: the alerts of RFC 8446 section 6.2 that are about a
+/// certificate. In TLS 1.3 they come after the client's own side of the handshake is done.
+#[must_use]
+pub fn is_refusal(error: &std::io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(
+        tls,
+        Some(rustls::Error::AlertReceived(
+            Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+                | Alert::CertificateRequired
+        ))
+    )
+}
+
 /// What the pump shows and believes. `roots` are the pinned fleet roots, `chain` the pump's certificate and its issuers,
 /// `key` its key.
 ///

@@ -211,7 +211,7 @@ impl Outbox {
     }
 
     /// Takes over what the journal holds; false when it holds no queue.
-    fn recover(&mut self, records: Vec<Vec<u8>>) -> bool {
+    pub(crate) fn recover(&mut self, records: Vec<Vec<u8>>) -> bool {
         let (mut acked, mut kept, mut dropped) = (None, Vec::new(), 0);
         for record in records {
             match (record.first(), record.get(1..)) {

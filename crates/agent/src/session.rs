@@ -20,7 +20,7 @@ use wardline_wire::link::{self, Bye, ByeReason, CloseReason, Heartbeat, PumpFram
 use wardline_wire::{Greeting, limits};
 
 use crate::frames::StreamError;
-use crate::link::{Link, LinkError, connect};
+use crate::link::{Link, LinkError, connect, is_refusal};
 
 /// The longest that a hub may make a pump wait: a day.
 const LONGEST_RETRY_AFTER_S: u32 = 86_400;
@@ -66,6 +66,9 @@ pub enum Happened {
         why: String,
         /// The hub's reason, if it gave one.
         reason: Option<CloseReason>,
+        /// Whether this is how a hub ends a pump whose certificate no longer counts: it refused the certificate, or let
+        /// an old session in and ended it without a word.
+        is_refusal: bool,
         /// When it will be tried again.
         again_in: Duration,
     },
@@ -84,11 +87,16 @@ struct End {
     why: String,
     reason: Option<CloseReason>,
     stay_away: Option<Span>,
+    is_refusal: bool,
 }
 
 impl End {
     fn lost(why: impl Into<String>) -> Self {
-        Self { why: why.into(), reason: None, stay_away: None }
+        Self { why: why.into(), reason: None, stay_away: None, is_refusal: false }
+    }
+
+    fn refused_if(self, is_refusal: bool) -> Self {
+        Self { is_refusal, ..self }
     }
 }
 
@@ -98,7 +106,7 @@ impl From<link::Close> for End {
         let why = format!("the hub closed the link ({}): {detail}", close.reason().as_str_name());
         let seconds = close.retry_after_s.min(LONGEST_RETRY_AFTER_S);
         let stay_away = (seconds > 0).then(|| Span::from_s(u64::from(seconds)));
-        Self { why, reason: Some(close.reason()), stay_away }
+        Self { why, reason: Some(close.reason()), stay_away, is_refusal: false }
     }
 }
 
@@ -228,12 +236,21 @@ impl Session {
                         self.transport = Transport::Open(Box::new(link));
                         self.step(SessionInput::Connected, None);
                     }
-                    Err(error) => self.end(End::lost(error.to_string())),
+                    Err(error) => {
+                        let is_refusal = matches!(&error, LinkError::Handshake { source, .. } if is_refusal(source));
+                        self.end(End::lost(error.to_string()).refused_if(is_refusal));
+                    }
                 },
                 Transport::Open(link) => match std::task::ready!(link.poll_next(cx)) {
                     Ok(Some(frame)) => self.read(frame),
-                    Ok(None) => self.end(End::lost("the hub ended the connection")),
-                    Err(error) => self.end(End::lost(error.to_string())),
+                    Ok(None) => {
+                        let is_before_welcome = !self.is_up();
+                        self.end(End::lost("the hub ended the connection").refused_if(is_before_welcome));
+                    }
+                    Err(error) => {
+                        let is_refusal = matches!(&error, StreamError::Io(error) if is_refusal(error));
+                        self.end(End::lost(error.to_string()).refused_if(is_refusal));
+                    }
                 },
             }
         }
@@ -290,9 +307,10 @@ impl Session {
             }
         }
         if went_down {
-            let End { why, reason, .. } = end.unwrap_or_else(|| End::lost("the hub did not answer in time"));
+            let End { why, reason, is_refusal, .. } =
+                end.unwrap_or_else(|| End::lost("the hub did not answer in time"));
             let again_in = Duration::from_millis(at.since(now).as_ms());
-            self.happened.push_back(Happened::Down { why, reason, again_in });
+            self.happened.push_back(Happened::Down { why, reason, is_refusal, again_in });
         }
         self.set_timer();
     }

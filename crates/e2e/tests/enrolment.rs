@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use wardline_agent::config::{Config as AgentConfig, Enrolment, HubPlace};
 use wardline_agent::controller::Place;
 use wardline_agent::daemon;
+use wardline_agent::fault::Fault;
 use wardline_agent::sealed::Flush;
 use wardline_hub::config::Config as HubConfig;
 use wardline_hub::server::{self, Running};
@@ -235,5 +236,117 @@ async fn a_pump_that_pins_another_root_gives_the_hub_nothing() {
     ended.expect("the broken handshake is noted").expect("the agent runs");
     let found = ward.hub.hub.store.enrolment_code(&code.code, wardline_hub::state::now()).await.expect("a store");
     assert_eq!(found.map(|code| (code.pump, code.is_used)), Some((ward.pump, false)), "the code was given away");
+    ward.hub.stop().await;
+}
+
+/// How many effects the longer of the two stories has, and a few more: the last ones must end by themselves.
+const EFFECTS: u64 = 120;
+
+/// A ward with a pump for every effect, each with its birth certificate.
+async fn ward_of_pumps_that_die() -> (Ward, Vec<(PumpId, AgentConfig)>) {
+    let ward = Ward::open().await;
+    let store = &ward.hub.hub.store;
+    let name = |n: u64| format!("H3-1{n:05}");
+    let expected: Vec<ExpectedPump> = (0..EFFECTS)
+        .map(|n| ExpectedPump {
+            model: model(),
+            serial: serial(&name(n)),
+            asset_tag: AssetTag::new(&name(n)).expect("a tag"),
+            care_area: CareArea::new("ICU").expect("an area"),
+        })
+        .collect();
+    let pumps = store.expect_pumps(&expected, &decision()).await.expect("expected pumps");
+    let mut all = Vec::new();
+    for (n, pump) in (0..).zip(pumps) {
+        let config = ward.agent(&name(n), ward.birth(&name(n)));
+        all.push((pump, config));
+    }
+    (ward, all)
+}
+
+/// Until the pump holds a link with a certificate in use.
+async fn until_linked(ward: &Ward, pump: PumpId) {
+    loop {
+        let row = ward.hub.hub.store.pump(pump).await.expect("a store").expect("the pump");
+        if is_linked(&row) && ward.hub.hub.links.table().get(pump).is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Runs every pump until it dies at its effect or comes to its end, then again without a fault until it links. Gives how
+/// many died.
+async fn all_die_and_come_back(ward: &Ward, pumps: &[(PumpId, AgentConfig)], is_renewal: bool) -> u64 {
+    let one = async |n: u64, pump: PumpId, config: &AgentConfig| {
+        let first = ward.hub.hub.store.pump(pump).await.expect("a store").and_then(|row| row.certificate);
+        let enough = async {
+            until_linked(ward, pump).await;
+            while is_renewal {
+                let row = ward.hub.hub.store.pump(pump).await.expect("a store").expect("the pump");
+                if row.certificate.as_ref().map(|c| &c.serial) != first.as_ref().map(|c| &c.serial) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let fault = Fault::after(n);
+        let ended = if is_renewal {
+            daemon::run_renewing_with(config.clone(), Place::Nowhere, fault, enough).await
+        } else {
+            daemon::run_with(config.clone(), Place::Nowhere, fault, enough).await
+        };
+        let died = matches!(ended, Err(daemon::DaemonError::Killed(_)))
+            || matches!(ended, Err(daemon::DaemonError::State(wardline_agent::sealed::SealedError::Killed(_))));
+        assert!(died || ended.is_ok(), "killed at effect {n}: {ended:?}");
+        let again = daemon::run(config.clone(), Place::Nowhere, until_linked(ward, pump));
+        let again = tokio::time::timeout(wardline_e2e::PATIENCE, again).await;
+        again.unwrap_or_else(|_| panic!("killed at effect {n}, the pump has no identity that works")).expect("it runs");
+        u64::from(died)
+    };
+    let all = (0..).zip(pumps).map(|(n, (pump, config))| one(n, *pump, config));
+    futures_util::future::join_all(all).await.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pump_killed_at_any_effect_of_enrolment_or_renewal_has_an_identity_that_works() {
+    covers!("N14");
+    let (ward, pumps) = ward_of_pumps_that_die().await;
+    let died = all_die_and_come_back(&ward, &pumps, false).await;
+    assert!(
+        (10..EFFECTS - 2).contains(&died),
+        "{died} of {EFFECTS} died while enrolling: not every effect was reached"
+    );
+    let died = all_die_and_come_back(&ward, &pumps, true).await;
+    assert!((8..EFFECTS - 2).contains(&died), "{died} of {EFFECTS} died while renewing: not every effect was reached");
+    ward.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_does_not_cost_the_code() {
+    covers!("N14");
+    let ward = Ward::open().await;
+    let code = ward.hub.hub.store.new_enrolment_code(ward.pump, Span::from_h(1), &decision()).await.expect("a code");
+    let config = ward.agent("H3-000001", Enrolment::Code { root: ward.root.clone(), code: code.code.clone() });
+    // Dies at one effect after another until the hub has used the code up.
+    let mut n = 0;
+    loop {
+        let used = async {
+            let found = ward.hub.hub.store.enrolment_code(&code.code, wardline_hub::state::now()).await;
+            found.expect("a store").expect("the code").is_used
+        };
+        if used.await {
+            break;
+        }
+        let run = daemon::run_with(config.clone(), Place::Nowhere, Fault::after(n), std::future::pending());
+        let ended = tokio::time::timeout(wardline_e2e::PATIENCE, run).await;
+        assert!(ended.unwrap_or_else(|_| panic!("effect {n} was never reached")).is_err(), "effect {n}");
+        n += 1;
+    }
+    assert!(!config.state.join("identity").exists(), "the pump died before it kept its certificate, at effect {n}");
+    ward.run_until(config.clone(), is_linked).await;
+    assert!(!config.state.join("enrolment-key").exists(), "the key is in the identity now, and nowhere else");
+    let issued = ward.hub.hub.store.certificates(ward.pump).await.expect("a store").len();
+    assert_eq!(issued, 1, "the same certificate was given again");
     ward.hub.stop().await;
 }

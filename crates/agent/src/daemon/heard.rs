@@ -105,10 +105,10 @@ impl Daemon {
             Happened::Goal(signed) => self.goal(&signed),
             // The machine fetches what a goal wants; new metadata may make an earlier try succeed.
             Happened::NewMetadata => self.step(Input::Timer),
-            Happened::Down { why, reason, again_in } => {
+            Happened::Down { why, reason, is_refusal, again_in } => {
                 tracing::info!(%why, ?reason, again_in_ms = again_in.as_millis() as u64, "the link is down");
                 self.outbox.unlinked();
-                self.identity.link_down(&why);
+                self.identity.link_down(is_refusal);
                 self.status.link(None, &why);
                 self.step(Input::Hub(Hub::Lost));
             }

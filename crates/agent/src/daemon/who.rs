@@ -93,7 +93,7 @@ impl Who {
         match read {
             Ok((known, kept)) => {
                 let mut own = Own {
-                    settings: Arc::new(Settings::new(config)),
+                    settings: Arc::new(Settings::new(config, sealing)),
                     path,
                     kept: kept.map(Arc::new),
                     is_unsaved: false,
@@ -134,12 +134,10 @@ impl Who {
         }
     }
 
-    /// The link ended for this reason. When the hub refused the certificate, it is asked whether that still counts: a
+    /// The link ended. When the hub refused the certificate, it is asked whether that still counts: a
     /// pump whose certificate was taken back enrols again by itself, if the hub lets it.
-    pub(super) fn link_down(&self, why: &str) {
-        if let Some(own) = &self.own
-            && why.contains("received fatal alert")
-        {
+    pub(super) fn link_down(&self, is_refusal: bool) {
+        if let Some(own) = self.own.as_ref().filter(|_| is_refusal) {
             own.doubt.notify_one();
         }
     }
@@ -196,7 +194,9 @@ impl Own {
 
     fn save(&mut self, sealing: &Sealing) -> Result<(), Killed> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        match sealing.write(&self.path, &kept.to_bytes()) {
+        let saved = sealing.write(&self.path, &kept.to_bytes());
+        // The key that it was enrolled with is in there now; a later enrolment makes its own.
+        match saved.and_then(|()| self.settings.forget_key()) {
             Ok(()) => self.is_unsaved = false,
             Err(SealedError::Killed(killed)) => return Err(killed),
             Err(error) => {
@@ -242,6 +242,7 @@ impl Daemon {
     pub(super) fn identity_changed(&mut self, changed: WhoChanged) -> Result<(), Killed> {
         covers!("N1");
         let Some(own) = &mut self.identity.own else { return Ok(()) };
+        self.sealing.fault().effect()?;
         match &changed.ended {
             Some((Step::Check, _)) => own.doubts.failed(None),
             Some((Step::Renew, Ok(_))) => own.renew_now = false,

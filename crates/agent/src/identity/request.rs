@@ -40,10 +40,21 @@ impl FreshKey {
     /// Makes a P-256 key.
     pub(super) fn make() -> Result<Self, Failed> {
         let no_key = |_| Failed::new("no key could be made: the system's random source failed");
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(no_key)?;
+        Self::of(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(no_key)?)
+    }
+
+    fn of(pair: EcdsaKeyPair) -> Result<Self, Failed> {
+        let no_key = |_| Failed::new("the public half of a key could not be written");
         let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(no_key)?;
         let spki = SubjectPublicKeyInfoOwned::from_der(der.as_ref()).map_err(malformed("own key"))?;
         Ok(Self { pair, spki })
+    }
+
+    /// A key that was kept, from PKCS #8.
+    pub(super) fn from_pkcs8(bytes: &[u8]) -> Result<Self, Failed> {
+        let wrong = |_| Failed::new("the kept key cannot be read");
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, bytes).map_err(wrong)?;
+        Self::of(pair)
     }
 
     /// PKCS #8. Secret.
@@ -126,6 +137,15 @@ pub(super) fn certs_only(body: &[u8]) -> Result<Vec<Certificate>, Failed> {
         CertificateChoices::Other(_) => None,
     });
     Ok(certs.collect())
+}
+
+/// Reads an answer as far as it goes, for fuzzing.
+#[cfg(fuzzing)]
+pub(crate) fn answer(body: &[u8]) {
+    for cert in certs_only(body).unwrap_or_default() {
+        let _ = serial_of(&cert.tbs_certificate.subject);
+        let _ = cert.to_der().map(|der| Leaf::read(&der));
+    }
 }
 
 /// The subject of a first request: the serial number as common name. The hub writes the real one.

@@ -1,7 +1,7 @@
 //! One step from what is kept to what is kept next. Each talks to the hub once; the caller makes its result durable
 //! before it takes the next.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -15,6 +15,10 @@ use super::kept::{Credential, Kept, Pinned};
 use super::pace::renew_at;
 use super::request::{self, FreshKey};
 use crate::config::{Config, Enrolment};
+use crate::sealed::{SealedError, Sealing};
+
+/// The file's name in the state folder.
+const KEY_FILE: &str = "enrolment-key";
 
 /// What the steps need of the configuration.
 pub(crate) struct Settings {
@@ -22,16 +26,49 @@ pub(crate) struct Settings {
     name: String,
     serial: Serial,
     enrolment: Enrolment,
+    sealing: Sealing,
+    /// Where the key waits whose first certificate has not come yet.
+    key: PathBuf,
 }
 
 impl Settings {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, sealing: &Sealing) -> Self {
         Self {
             est: config.hub.est.clone(),
             name: config.hub.name.clone(),
             serial: config.serial.clone(),
             enrolment: config.enrolment.clone(),
+            sealing: sealing.clone(),
+            key: config.state.join(KEY_FILE),
         }
+    }
+
+    /// The key to enrol with. A pump without an identity keeps it before the hub hears of it: when the answer is lost,
+    /// or the power, it asks again with the same key, and gets the same certificate again for a code that is used.
+    fn enrolment_key(&self, is_first: bool) -> Result<FreshKey, Failed> {
+        if !is_first {
+            return FreshKey::make();
+        }
+        // A file that does not open holds no key that anybody waits for.
+        if let Ok(Some(bytes)) = self.sealing.read(&self.key)
+            && let Ok(key) = FreshKey::from_pkcs8(&bytes)
+        {
+            return Ok(key);
+        }
+        let key = FreshKey::make()?;
+        let kept = self.sealing.write(&self.key, &key.to_pkcs8()?);
+        kept.map_err(|error| Failed::new(format!("the new key could not be kept, so it is not used: {error}")))?;
+        Ok(key)
+    }
+
+    /// Lets go of that key once the identity is kept.
+    pub(crate) fn forget_key(&self) -> Result<(), SealedError> {
+        if self.key.exists() { self.sealing.remove(&self.key) } else { Ok(()) }
+    }
+
+    /// A place where a test may let the agent die, between two messages.
+    fn effect(&self) -> Result<(), Failed> {
+        self.sealing.fault().effect().map_err(|killed| Failed::new(killed.to_string()))
     }
 }
 
@@ -103,8 +140,10 @@ async fn enrol(settings: &Settings, kept: Option<Kept>) -> Result<Kept, Failed> 
     };
     let mut est = Est::open(&settings.est, &settings.name, tls).await?;
     let issuers = est.cacerts().await?;
-    let key = FreshKey::make()?;
+    let key = settings.enrolment_key(kept.is_none())?;
+    settings.effect()?;
     let came = est.enrol("simpleenroll", key.request(request::first_subject(&settings.serial)?)?, credentials).await?;
+    settings.effect()?;
     let fresh = credential(settings, &key, &came, &issuers, &root)?;
     let Some(mut kept) = kept else { return Ok(Kept::first(&root, fresh)) };
     same_pump(&kept, &fresh)?;
@@ -133,7 +172,9 @@ async fn renew(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
     let issuers = est.cacerts().await?;
     let key = FreshKey::make()?;
     let request = key.request(kept.current.leaf()?.subject)?;
+    settings.effect()?;
     let came = est.enrol("simplereenroll", request, None).await?;
+    settings.effect()?;
     let fresh = credential(settings, &key, &came, &issuers, &root)?;
     same_pump(&kept, &fresh)?;
     kept.next = Some(fresh);
