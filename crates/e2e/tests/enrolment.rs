@@ -282,11 +282,12 @@ async fn all_die_and_come_back(ward: &Ward, pumps: &[(PumpId, AgentConfig)], is_
         let first = ward.hub.hub.store.pump(pump).await.expect("a store").and_then(|row| row.certificate);
         let enough = async {
             until_linked(ward, pump).await;
-            while is_renewal {
+            let serial_of = async || {
                 let row = ward.hub.hub.store.pump(pump).await.expect("a store").expect("the pump");
-                if row.certificate.as_ref().map(|c| &c.serial) != first.as_ref().map(|c| &c.serial) {
-                    return;
-                }
+                row.certificate.map(|certificate| certificate.serial)
+            };
+            let before = first.as_ref().map(|certificate| certificate.serial.clone());
+            while serial_of().await == before && is_renewal {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

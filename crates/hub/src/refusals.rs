@@ -15,10 +15,13 @@ const RECORDED: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
 /// How long the same refusal from the same address is not recorded again.
 const AGAIN: Span = Span::from_min(1);
 
+/// Which refusals are the same: the action, what was claimed, the address, and the reason.
+type Kind = (&'static str, String, IpAddr, &'static str);
+
 /// What was recorded lately.
 pub(crate) struct Refusals {
     all: DefaultDirectRateLimiter,
-    lately: Mutex<BTreeMap<(&'static str, String, IpAddr, &'static str), Time>>,
+    lately: Mutex<BTreeMap<Kind, Time>>,
 }
 
 impl Default for Refusals {
