@@ -1,4 +1,4 @@
-//! The agent's private parsers, for the targets in `fuzz/`. Compiled only with `--cfg fuzzing`.
+//! The agent's private parsers, for the targets in `fuzz/`. Compiled only with the feature `fuzzing`.
 
 use crate::fault::Fault;
 use crate::identity::{Kept, answer};

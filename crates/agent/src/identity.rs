@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use kept::{FILE, Kept};
 pub(crate) use pace::Pace;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(crate) use request::answer;
 pub(crate) use steps::{Settings, Step, act};
 

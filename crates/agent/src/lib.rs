@@ -22,7 +22,7 @@ pub mod controller;
 pub mod daemon;
 pub mod fault;
 pub mod frames;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod identity;
 pub mod ledger;

@@ -140,7 +140,7 @@ pub(super) fn certs_only(body: &[u8]) -> Result<Vec<Certificate>, Failed> {
 }
 
 /// Reads an answer as far as it goes, for fuzzing.
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(crate) fn answer(body: &[u8]) {
     for cert in certs_only(body).unwrap_or_default() {
         let _ = serial_of(&cert.tbs_certificate.subject);
