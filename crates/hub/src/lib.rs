@@ -28,6 +28,8 @@ pub mod console;
 pub mod decide;
 mod door;
 pub mod est;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod keys;
 pub mod link;
 mod patience;

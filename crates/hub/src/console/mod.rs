@@ -43,5 +43,11 @@ mod words;
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;
 
+/// Reads a form, for fuzzing.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_form(bytes: &[u8]) {
+    let _ = guard::pairs(bytes);
+}
+
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ use governor::{Quota, RateLimiter};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
 
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(crate) use enrol::credentials;
 
 use crate::state::Hub;

@@ -57,6 +57,12 @@ pub async fn accept(store: &Store, bytes: &[u8], by: &Decision, now: Time) -> Re
     Ok(Answer { name: "timestamp.json".to_owned(), length: bytes.len() as u64, says })
 }
 
+/// Reads an upload, for fuzzing.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_upload(bytes: &[u8]) {
+    let _ = Upload::read(bytes);
+}
+
 struct Upload {
     metadata: BTreeMap<String, Vec<u8>>,
     artifacts: BTreeMap<String, Vec<u8>>,

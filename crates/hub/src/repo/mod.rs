@@ -22,6 +22,9 @@ use wardline_model::{Digest, covers};
 pub use accept::{Uploaded, accept};
 pub use cache::Cache;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use accept::fuzz_upload;
+
 use crate::door::HttpPeer;
 use crate::state::Hub;
 use crate::tls::Shown;
