@@ -196,3 +196,6 @@ where
         Err(_) => Err(Fault::Extension),
     }
 }
+
+#[cfg(test)]
+mod tests;
