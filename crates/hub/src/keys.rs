@@ -136,6 +136,22 @@ impl Keys {
         open_under(&masters, &self.path(name), name)
     }
 
+    /// Whether `<name>.sealed` is here.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Removes `<name>.sealed` for good.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn remove(&self, name: &str) -> Result<(), KeyError> {
+        let path = self.path(name);
+        std::fs::remove_file(&path).map_err(|source| KeyError::File { path, source })?;
+        flush_folder(&self.folder)
+    }
+
     /// The new master key of a change that was begun and not finished.
     #[must_use]
     pub const fn next(&self) -> Option<&MasterKey> {

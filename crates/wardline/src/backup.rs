@@ -9,6 +9,7 @@ use wardline_store::{Store, StoreError};
 use crate::data;
 use crate::init::{at_the_command_line, open_store, read_config};
 use crate::print;
+use crate::root_key::RootCommand;
 
 /// Writes everything that the hub knows at this moment into one new file, while the hub runs on. What is sensitive stays encrypted: the file opens only with
 /// the hub's master key, of which you keep a copy apart.
@@ -45,6 +46,9 @@ pub struct KeysCommand {
 enum KeysAct {
     /// Encrypt what is sensitive under a new data key; with --master, seal every key file under a new master key too
     Rotate(Rotate),
+    /// The fleet's root key, which a running hub does not need
+    #[command(subcommand)]
+    Root(RootCommand),
 }
 
 #[derive(Args)]
@@ -108,7 +112,10 @@ impl Restore {
 impl KeysCommand {
     /// Rotates.
     pub fn run(self) -> anyhow::Result<()> {
-        let KeysAct::Rotate(rotate) = self.command;
+        let rotate = match self.command {
+            KeysAct::Rotate(rotate) => rotate,
+            KeysAct::Root(root) => return root.run(),
+        };
         let (folder, config) = read_config(&rotate.data)?;
         let _lock = folder.lock()?;
         let by = at_the_command_line(&rotate.reason);

@@ -25,6 +25,7 @@ mod quarantine;
 mod radius;
 mod release;
 mod rollout;
+mod root_key;
 mod serve;
 mod sim;
 mod target;

@@ -129,6 +129,7 @@ fn a_hospital_is_run_from_the_command_line() {
     assert!(well(at, &["audit", "verify", "--data", "wardline-data"]).contains("intact"));
     assert!(ends(at, 5, &["pumps"]).contains("wardline serve"));
     well(at, &["keys", "rotate", "--master", "--reason", "yearly"]);
+    root_key_goes_and_comes_back(at);
     well(at, &["backup", "--to", "monday.wardline"]);
     let database = at.join("wardline-data/hub");
     for entry in std::fs::read_dir(&database).unwrap().flatten() {
@@ -141,6 +142,63 @@ fn a_hospital_is_run_from_the_command_line() {
     let serving = Serving::start(at);
     assert!(well(at, &["audit", "list", "--pump", "P-0007"]).contains("scans the network"));
     serving.stop();
+}
+
+/// The fleet's root key leaves the hub into a file with a passphrase and comes back only with it; it leaves again, and the
+/// hub that is started afterwards does without it.
+fn root_key_goes_and_comes_back(at: &Path) {
+    let kept = at.join("wardline-data/hub/keys/root.sealed");
+    std::fs::write(at.join("right.txt"), "correct horse battery\n").unwrap();
+    std::fs::write(at.join("wrong.txt"), "incorrect horse battery\n").unwrap();
+    let act = |verb: [&str; 3], passphrase: &'static str| {
+        let [act, way, file] = verb.map(str::to_owned);
+        let words = ["keys", "root", &act, &way, &file, "--reason", "into the safe", "--passphrase-file", passphrase];
+        wardline(at, &words)
+    };
+    let code = |output: Output| output.status.code();
+    assert_eq!(code(act(["export", "--to", "root.key"], "right.txt")), Some(0));
+    assert!(!kept.exists(), "it left the hub");
+    assert_eq!(code(act(["export", "--to", "again.key"], "right.txt")), Some(1), "it is not here twice");
+    assert_eq!(code(act(["import", "--from", "root.key"], "wrong.txt")), Some(4));
+    assert!(!kept.exists());
+    assert_eq!(code(act(["import", "--from", "root.key"], "right.txt")), Some(0));
+    assert!(kept.exists(), "it is back");
+    assert_eq!(code(act(["export", "--to", "root.key"], "right.txt")), Some(1), "nothing is written over");
+    assert_eq!(code(act(["export", "--to", "later.key"], "right.txt")), Some(0));
+}
+
+/// Which file a name stands for: another one after it was replaced.
+fn identity(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|file| file.ino())
+}
+
+#[test]
+fn a_change_of_keys_that_is_killed_anywhere_loses_nothing_and_the_next_one_ends_it() {
+    covers!("N11");
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    well(at, &["init", "--hospital", "St. Elsewhere"]);
+    let keys = at.join("wardline-data/hub/keys");
+    // Killed when the new key is on the disk, when the first and the last key file are sealed under it, and at the end.
+    for file in ["master.key.next", "audit.sealed", "goal.sealed", "issuing.sealed", "root.sealed", "master.key"] {
+        let before = identity(&keys.join(file));
+        let mut changing = Command::new(env!("CARGO_BIN_EXE_wardline"))
+            .current_dir(at)
+            .args(["keys", "rotate", "--master", "--reason", "killed"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while identity(&keys.join(file)) == before && changing.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        changing.kill().unwrap();
+        changing.wait().unwrap();
+        assert!(well(at, &["audit", "verify", "--data", "wardline-data"]).contains("intact"), "killed at {file}");
+    }
+    well(at, &["keys", "rotate", "--master", "--reason", "to the end"]);
+    assert!(!keys.join("master.key.next").exists(), "nothing is left half done");
+    assert!(well(at, &["audit", "verify", "--data", "wardline-data"]).contains("intact"));
 }
 
 #[test]

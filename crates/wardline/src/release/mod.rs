@@ -12,7 +12,7 @@ mod check;
 mod desk;
 mod founding;
 mod key;
-mod pass;
+pub mod pass;
 mod show;
 
 use std::path::{Path, PathBuf};
