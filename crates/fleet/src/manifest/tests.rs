@@ -45,12 +45,12 @@ fn every_fault_is_named_with_line_column_value_and_what_was_expected() {
          P-7,Halcyon 3,HX7,ICU,,,surplus\n",
         expect![[r#"
             the list was not imported: 7 things are wrong with it
-            line 3, column asset_tag: "" is empty
+            line 3, column asset_tag: "" is empty: expected the hospital's own number, such as P-0007
             line 4, column mac: "12:34" is not a MAC address: expected six pairs of hexadecimal digits such as 00:11:22:aa:bb:cc
             line 5, column asset_tag: "p-1" is on line 2 already: expected a different one on each line
             line 5, column serial: "hx1" is on line 2 already: expected a different one on each line
             line 6, column model: "=CMD()" looks like a formula: expected plain text
-            line 7, column care_area: "" is empty
+            line 7, column care_area: "" is empty: expected a care area, such as Intensive care
             line 8: the row has a value in a column without a name
         "#]],
     );
