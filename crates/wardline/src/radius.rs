@@ -24,6 +24,12 @@ const EAP: &str = include_str!("radius/eap.conf");
 const REST: &str = include_str!("radius/rest.conf");
 const SITE: &str = include_str!("radius/site.conf");
 
+const EXAMPLE: &str = "\
+Example:
+  wardline radius config --out wardline-radius --vlan 20 --quarantine-vlan 99 \\
+      --status http://pki.st-elsewhere.example:7446 \\
+      --server-cert /etc/freeradius/3.0/certs/server.pem --server-key /etc/freeradius/3.0/certs/server.key";
+
 /// How long the token that FreeRADIUS asks the hub with works, days.
 const TOKEN_DAYS: u32 = 365;
 
@@ -44,13 +50,8 @@ enum RadiusCommand {
 }
 
 /// Writes the pieces for FreeRADIUS 3.2 into a folder, and makes the token with which it asks the hub.
-///
-/// Example:
-///   wardline radius config --out wardline-radius --vlan 20 --quarantine-vlan 99 \
-///       --status http://pki.st-elsewhere.example:7446 \
-///       --server-cert /etc/freeradius/3.0/certs/server.pem --server-key /etc/freeradius/3.0/certs/server.key
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLE)]
 struct Config {
     /// The folder to write; made if it does not exist
     #[arg(long, value_name = "FOLDER")]
