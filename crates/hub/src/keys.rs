@@ -171,8 +171,8 @@ impl Keys {
             Some(next) => next,
             None => {
                 let next = MasterKey::generate();
-                write_new(&self.folder.join(NEXT), next.as_bytes())?;
-                flush_folder(&self.folder)?;
+                // Whole or not there: a power cut in the middle must not leave a key that nobody can read.
+                replace(&self.folder.join(NEXT), next.as_bytes())?;
                 next
             }
         };

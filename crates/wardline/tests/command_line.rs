@@ -1,25 +1,14 @@
 //! The real program, as a hospital would use it: prepare, serve, import, take down, give back, verify, back up, restore.
 
+mod support;
+
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use wardline_model::covers;
 
-/// Four ports that nobody listens on, one after the other.
-fn free_ports() -> u16 {
-    for _ in 0..50 {
-        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = probe.local_addr().unwrap().port();
-        drop(probe);
-        let all = (base..base.saturating_add(4)).map(|port| TcpListener::bind(("127.0.0.1", port)));
-        if base < 65_000 && all.collect::<Result<Vec<_>, _>>().is_ok() {
-            return base;
-        }
-    }
-    panic!("no four free ports");
-}
+use support::free_ports;
 
 fn wardline(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wardline"))

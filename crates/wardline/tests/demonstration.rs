@@ -1,6 +1,8 @@
 //! The demonstration as people start it: with their own list and library, with mistakes in them, twice on one folder, and
 //! on a port that is taken.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -10,19 +12,9 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use wardline_model::covers;
 
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+use support::free_ports;
 
-/// Four ports that nobody listens on, one after the other.
-fn free_ports() -> u16 {
-    for _ in 0..50 {
-        let base = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let all = (base..base.saturating_add(4)).map(|port| TcpListener::bind(("127.0.0.1", port)));
-        if base < 65_000 && all.collect::<Result<Vec<_>, _>>().is_ok() {
-            return base;
-        }
-    }
-    panic!("no four free ports");
-}
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
 /// A folder to work in, and the ports of its demonstration.
 struct Desk {
