@@ -7,7 +7,8 @@ use wardline_model::Time;
 use crate::engine::Engine;
 
 /// Every version, from 1. A version that was released is never edited; a change is a new one.
-const VERSIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const VERSIONS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_identity.sql")];
 
 /// The version that this program writes.
 pub(crate) const NEWEST: u64 = VERSIONS.len() as u64;
