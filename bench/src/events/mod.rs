@@ -4,18 +4,18 @@
 //! Writers stand for pumps: each keeps a number of events in flight and sends the next ones when those are acknowledged.
 //! Nothing is counted that was not on the disk.
 
-mod postgres;
 mod store;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use wardline_e2e::postgres::Postgres;
 use wardline_model::{ChannelState, Event, EventBody, Sequence, Time};
 
 use crate::machine::{fdatasyncs, median, print_limits};
 use crate::target::Target;
 use crate::ward::{Ward, Wish};
-use postgres::Postgres;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,9 @@ pub fn run(args: &Args) -> Result<()> {
     print_limits()?;
     let folder = tempfile::tempdir_in(&args.folder).context("making a folder for the measurement")?;
     println!("this disk: {} fdatasync/s", fdatasyncs(folder.path())?);
-    let postgres = Postgres::start(folder.path())?;
+    // PostgreSQL runs as a user of its own where we are root, and must be able to enter.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
+    let postgres = Postgres::start(folder.path(), &["max_connections=200"]);
     let mut lines: Vec<(String, Vec<Vec<Row>>)> = Vec::new();
     for _ in 0..args.rounds {
         for (name, rows) in round(args, folder.path(), postgres.as_ref())? {
@@ -87,13 +89,13 @@ fn round(args: &Args, folder: &std::path::Path, postgres: Option<&Postgres>) -> 
     let sqlite = wardline_store::sqlite_url(&place.path().join("bench.db"));
     lines.push(("store, SQLite".to_owned(), runtime.block_on(store::rows(&sqlite, args.seconds))?));
     let rows = match postgres {
-        Some(server) => runtime.block_on(store::rows(&server.database()?, args.seconds))?,
+        Some(server) => runtime.block_on(store::rows(&server.database(), args.seconds))?,
         None => Vec::new(),
     };
     lines.push(("store, PostgreSQL".to_owned(), rows));
     lines.push(("hub over TLS, SQLite".to_owned(), served(args, Target::Hub, &Wish::default())?));
     let rows = match postgres {
-        Some(server) => served(args, Target::Hub, &Wish { database: Some(server.database()?), ..Wish::default() })?,
+        Some(server) => served(args, Target::Hub, &Wish { database: Some(server.database()), ..Wish::default() })?,
         None => Vec::new(),
     };
     lines.push(("hub over TLS, PostgreSQL".to_owned(), rows));

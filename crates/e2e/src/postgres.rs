@@ -2,72 +2,113 @@
 //! process however that ends, because it runs only while a pipe to it is open.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Makes a cluster and a database, runs the server until standard input ends, and removes everything.
-const SCRIPT: &str = r#"
+/// The server will not run as root, so root runs it as the user that Debian made for it.
+const RUN: &str = r#"
 run() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
+"#;
+
+/// Makes a cluster, runs the server until standard input ends, and removes everything.
+const SERVE: &str = r#"
 run "$BIN/initdb" -D "$DIR/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$DIR/init.log" 2>&1
-run "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off >"$DIR/server.log" 2>&1 &
+run "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= $SETTINGS >"$DIR/server.log" 2>&1 &
 server=$!
-until run "$BIN/createdb" -h "$DIR" -U postgres ward 2>/dev/null; do sleep 0.1; done
-touch "$DIR/ready"
 cat >/dev/null
 kill -INT "$(head -n 1 "$DIR/data/postmaster.pid")"; wait $server; rm -rf "$DIR"
 "#;
 
-/// A running server with an empty database.
+/// Ends every connection in the middle of what it does, and starts the server again.
+const RESTART: &str = r#"
+run "$BIN/pg_ctl" restart -w -m immediate -D "$DIR/data" -l "$DIR/again.log" -o "-k $DIR -c listen_addresses= $SETTINGS"
+"#;
+
+/// A running server. Databases in it are made one by one.
 #[derive(Debug)]
 pub struct Postgres {
+    bin: PathBuf,
     folder: PathBuf,
-    _script: Child,
+    settings: String,
+    databases: AtomicU32,
+    script: Child,
 }
 
 impl Postgres {
-    /// Starts one; `None` when PostgreSQL is not installed.
+    /// Starts one in a folder of its own below `place`, with these settings, each `name=value` as in `postgresql.conf`;
+    /// `None` when PostgreSQL is not installed. Without `fsync=off` it is as durable as it is installed. Its own user
+    /// must be able to enter `place`.
     ///
     /// # Panics
     /// When it is installed and does not start.
     #[must_use]
-    pub fn start() -> Option<Self> {
-        let mut versions: Vec<PathBuf> =
-            std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path()).collect();
-        versions.sort();
-        let bin = versions.pop()?.join("bin");
-        if !bin.join("postgres").exists() {
-            return None;
-        }
-        // Beside other temporary folders, which may not be entered by the server's own user.
+    pub fn start(place: &Path, settings: &[&str]) -> Option<Self> {
+        let bin = installed()?;
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("wardline-e2e-postgres-{}-{number}", std::process::id()));
+        let folder = place.join(format!("wardline-postgres-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("the server may write");
-        let script = Command::new("sh")
-            .args(["-c", SCRIPT])
-            .env("BIN", &bin)
-            .env("DIR", &folder)
-            .current_dir("/tmp")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a shell");
+        let settings = settings.iter().map(|setting| format!("-c {setting}")).collect::<Vec<_>>().join(" ");
+        let mut script = shell(SERVE, &bin, &folder, &settings);
+        let script = script.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a shell");
+        let server = Self { bin, folder, settings, databases: AtomicU32::new(0), script };
         let began = Instant::now();
-        while !folder.join("ready").exists() {
-            let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
+        while !server.client("psql", &["-c", "SELECT 1", "postgres"]).status.success() {
+            let log = || std::fs::read_to_string(server.folder.join("init.log")).unwrap_or_default();
             assert!(began.elapsed() < crate::PATIENCE, "PostgreSQL does not start: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self { folder, _script: script })
+        Some(server)
     }
 
-    /// The database's address.
+    /// The address of a new, empty database.
+    ///
+    /// # Panics
+    /// When the server does not make one.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("postgres://postgres@localhost/ward?host={}", self.folder.display())
+    pub fn database(&self) -> String {
+        let name = format!("ward{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let made = self.client("createdb", &[&name]);
+        assert!(made.status.success(), "no new database: {}", String::from_utf8_lossy(&made.stderr));
+        format!("postgres://postgres@localhost/{name}?host={}", self.folder.display())
     }
+
+    /// Ends every connection in the middle of what it does, as a crash would, and starts again.
+    ///
+    /// # Panics
+    /// When it does not start again.
+    pub fn restart(&self) {
+        let status = shell(RESTART, &self.bin, &self.folder, &self.settings).status().expect("a shell");
+        assert!(status.success(), "PostgreSQL does not start again");
+    }
+
+    fn client(&self, program: &str, arguments: &[&str]) -> Output {
+        let mut client = Command::new(self.bin.join(program));
+        client.arg("-h").arg(&self.folder).args(["-U", "postgres"]).args(arguments).current_dir("/tmp");
+        client.output().expect("a client of PostgreSQL")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.script.stdin.take());
+        let _ = self.script.wait();
+    }
+}
+
+/// The newest version's programs.
+fn installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let bin = versions.flatten().map(|entry| entry.path()).max()?.join("bin");
+    bin.join("postgres").exists().then_some(bin)
+}
+
+fn shell(script: &str, bin: &Path, folder: &Path, settings: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{RUN}{script}")).env("BIN", bin).env("DIR", folder).env("SETTINGS", settings);
+    shell.current_dir("/tmp").stdout(Stdio::null());
+    shell
 }

@@ -26,6 +26,7 @@ struct Twins {
     b: Option<Running>,
     root: PathBuf,
     pump: PumpId,
+    database: String,
     _server: Postgres,
 }
 
@@ -44,18 +45,19 @@ fn config(folder: PathBuf, node: &str, database: &str) -> HubConfig {
 
 impl Twins {
     async fn open() -> Option<Self> {
-        let server = Postgres::start()?;
+        let server = Postgres::start(&std::env::temp_dir(), &["fsync=off"])?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (first, second) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::create_dir(&first).expect("a folder");
         std::fs::create_dir_all(second.join("keys")).expect("a folder");
-        let made = server::init(config(first.clone(), "a", &server.url())).await.expect("a new hub");
+        let database = server.database();
+        let made = server::init(config(first.clone(), "a", &database)).await.expect("a new hub");
         // As the manual says: the second hub gets a copy of the keys, and a name of its own.
         for file in std::fs::read_dir(first.join("keys")).expect("keys").flatten() {
             std::fs::copy(file.path(), second.join("keys").join(file.file_name())).expect("a copy");
         }
         let a = server::start(made.config).await.expect("the first hub");
-        let b = server::start(config(second, "b", &server.url())).await.expect("the second hub");
+        let b = server::start(config(second, "b", &database)).await.expect("the second hub");
         let expected = ExpectedPump {
             model: Model::new("Halcyon 3").expect("a model"),
             serial: Serial::new("H3-000001").expect("a serial number"),
@@ -63,7 +65,7 @@ impl Twins {
             care_area: CareArea::new("ICU").expect("an area"),
         };
         let pumps = a.hub.store.expect_pumps(&[expected], &decision("new")).await.expect("an expected pump");
-        Some(Self { folder, a, b: Some(b), root: made.root_file, pump: pumps[0], _server: server })
+        Some(Self { folder, a, b: Some(b), root: made.root_file, pump: pumps[0], database, _server: server })
     }
 
     fn b(&self) -> &Running {
@@ -166,7 +168,7 @@ async fn two_hubs_of_one_name_do_not_run_on_one_database() {
         eprintln!("skipped: PostgreSQL is not installed");
         return;
     };
-    let again = config(twins.folder.path().join("b"), "a", &twins._server.url());
+    let again = config(twins.folder.path().join("b"), "a", &twins.database);
     let refused = server::start(again).await.expect_err("the name is taken").to_string();
     assert!(refused.contains("\"a\"") && refused.contains("config.json"), "{refused}");
     twins.a.stop().await;

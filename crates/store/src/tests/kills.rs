@@ -6,11 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::Connection as _;
 use wardline_model::{Lifecycle, PumpId, Sequence, covers};
 
 use super::events::event;
-use super::{Server, T0, World, by, on_both_engines};
+use super::{T0, World, by, on_both_engines, server};
 use crate::{Appended, AuditQuery, AuditVerdict, Journal, LifecycleChange, MasterKey, PageRequest, Store, StoreError};
 
 /// Tells the child which database to write to, and for which pumps.
@@ -182,15 +181,11 @@ async fn persist(store: Store, pump: PumpId, done: Arc<AtomicU64>, enough: u64) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_restarts_under_the_hub_loses_nothing_acknowledged_and_the_hub_goes_on() {
     covers!("N11");
-    let Some(server) = Server::start() else {
+    let Some(server) = server() else {
         eprintln!("skipped: PostgreSQL is not installed");
         return;
     };
-    sqlx::any::install_default_drivers();
-    let mut admin = sqlx::AnyConnection::connect(&server.url("postgres")).await.expect("the server answers");
-    sqlx::query("CREATE DATABASE ward").execute(&mut admin).await.expect("a database is made");
-    drop(admin);
-    let url = server.url("ward");
+    let url = server.database();
     let master = MasterKey::from_bytes([7; 32]);
     let world = World {
         store: Store::create(&url, &master, T0).await.expect("a store"),

@@ -15,12 +15,9 @@ mod registry;
 mod rollouts;
 mod sealing;
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::Connection as _;
+use wardline_e2e::postgres::Postgres;
 use wardline_model::{AssetTag, CareArea, Model, PumpId, Serial, Time};
 
 use crate::{Actor, Decision, Engine, ExpectedPump, MasterKey, Store, sqlite_url};
@@ -93,18 +90,9 @@ impl World {
 
 /// An address of an empty database.
 pub(crate) async fn address(engine: Engine, file: &std::path::Path) -> Option<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
     match engine {
         Engine::Sqlite => Some(sqlite_url(file)),
-        Engine::Postgres => {
-            let server = SERVER.as_ref()?;
-            let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-            sqlx::any::install_default_drivers();
-            let mut admin = sqlx::AnyConnection::connect(&server.url("postgres")).await.expect("the server answers");
-            let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-            sqlx::query(create).execute(&mut admin).await.expect("a database is made");
-            Some(server.url(&name))
-        }
+        Engine::Postgres => Some(SERVER.as_ref()?.database()),
     }
 }
 
@@ -121,74 +109,14 @@ pub(crate) fn by(name: &str, reason: &str) -> Decision {
     Decision { by: Actor::Person(name.to_owned()), reason: reason.to_owned(), at: T0 }
 }
 
-/// The PostgreSQL server of this test binary.
-pub(crate) struct Server {
-    folder: PathBuf,
-    bin: PathBuf,
-    /// While the pipe to it is open the server runs; the system closes it when this process ends, however it ends.
-    _alive: std::process::Child,
-}
-
-static SERVER: LazyLock<Option<Server>> = LazyLock::new(|| {
-    let server = Server::start();
-    assert!(server.is_some() || std::env::var("CI").is_err(), "CI needs PostgreSQL: install its server");
+/// The PostgreSQL server of this test binary. It ends when the process does.
+static SERVER: LazyLock<Option<Postgres>> = LazyLock::new(|| {
+    let server = server();
+    assert!(server.is_some() || !wardline_e2e::under_ci(), "CI needs PostgreSQL: install its server");
     server
 });
 
-/// Makes a cluster, runs the server until standard input ends, and removes everything.
-const SCRIPT: &str = r#"
-run() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
-run "$BIN/initdb" -D "$DIR/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$DIR/init.log" 2>&1
-run "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off -c max_connections=400 \
-    -c shared_buffers=64MB >"$DIR/server.log" 2>&1 &
-server=$!
-cat >/dev/null
-kill -INT "$(head -n 1 "$DIR/data/postmaster.pid")"; wait $server; rm -rf "$DIR"
-"#;
-
-impl Server {
-    pub(crate) fn start() -> Option<Self> {
-        let mut bins: Vec<PathBuf> =
-            std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|e| e.path()).collect();
-        bins.sort();
-        let bin = bins.pop()?.join("bin");
-        if !bin.join("postgres").exists() {
-            return None;
-        }
-        let folder = tempfile::Builder::new().prefix("wlpg").tempdir_in("/tmp").expect("a folder").keep();
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("the server may write");
-        let child = Command::new("sh")
-            .args(["-c", SCRIPT])
-            .env("BIN", &bin)
-            .env("DIR", &folder)
-            .current_dir("/tmp")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a shell");
-        let ready = (0..600).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            let answer = Command::new(bin.join("pg_isready")).arg("-q").arg("-h").arg(&folder).status();
-            answer.is_ok_and(|status| status.success())
-        });
-        let log = || std::fs::read_to_string(folder.join("init.log")).unwrap_or_default();
-        assert!(ready, "PostgreSQL does not start: {}", log());
-        Some(Self { folder, bin, _alive: child })
-    }
-
-    /// Ends every connection in the middle of what it does, as a crash would, and starts again.
-    pub(crate) fn restart(&self) {
-        let run = r#"run() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
-            run "$BIN/pg_ctl" restart -w -m immediate -D "$DIR/data" -l "$DIR/again.log" \
-                -o "-k $DIR -c listen_addresses= -c fsync=off -c max_connections=400""#;
-        let mut restart = Command::new("sh");
-        restart.args(["-c", run]).env("BIN", &self.bin).env("DIR", &self.folder).current_dir("/tmp");
-        assert!(restart.stdout(Stdio::null()).status().expect("a shell").success(), "PostgreSQL does not start again");
-    }
-
-    pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
-    }
+/// A server for many small databases at once.
+pub(crate) fn server() -> Option<Postgres> {
+    Postgres::start(&std::env::temp_dir(), &["fsync=off", "max_connections=400", "shared_buffers=64MB"])
 }
