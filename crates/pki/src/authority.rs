@@ -87,8 +87,9 @@ impl Authority {
 }
 
 fn validity(content: &Approved, now: Time, latest: Time) -> Result<Validity, PkiError> {
-    let end = content.lasts.map_or(NEVER, |span| now + span).min(latest);
-    let start = now - BACKDATED;
+    let lasting = || (now - BACKDATED, content.lasts.map_or(NEVER, |span| now + span));
+    let (start, end) = content.dates.unwrap_or_else(lasting);
+    let end = end.min(latest);
     Ok(Validity { not_before: to_x509(start)?, not_after: to_x509(end)? })
 }
 

@@ -15,6 +15,7 @@
 //! | [`name`] | subject names, `urn:uuid:` and `hardwareModuleName` |
 //! | [`profile`] | which certificate says what: request → profile → approved |
 //! | [`authority`] | a CA: approved → signed |
+//! | [`roll_over`] | a new root beside the old: the two certificates by which each vouches for the other |
 //! | [`csr`] | PKCS#10 requests from outside, strictly |
 //! | [`crl`] | full, numbered revocation lists |
 //! | [`ocsp`] | answers about one certificate, signed by a delegated responder |
@@ -33,6 +34,7 @@ pub mod key;
 pub mod name;
 pub mod ocsp;
 pub mod profile;
+pub mod roll_over;
 pub mod strict;
 
 pub use authority::Authority;

@@ -9,6 +9,7 @@
 //! | pump (LDevID) | CN=pump id, serialNumber, O; SAN: `urn:uuid:`, hardwareModuleName | digitalSignature | clientAuth only | 30 days |
 //! | OCSP responder | CN, O | digitalSignature | OCSPSigning only | 14 days |
 //! | maker root | CN, O | keyCertSign, cRLSign | – | never expires |
+//! | cross (a root under another root) | those of the root | keyCertSign, cRLSign | – | no longer than either root |
 //! | birth (IDevID) | O, OU=model, serialNumber; SAN: hardwareModuleName | digitalSignature | – | never expires |
 //!
 //! A pump's certificate can never serve, and the hub's can never link: the usages do not meet (attack class A02).
@@ -19,13 +20,13 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_OCSP_SIGNING, ID_KP_SERVER_AUTH};
 use der::flagset::FlagSet;
 use spki::SubjectPublicKeyInfoOwned;
-use wardline_model::{Model, PumpId, Serial, Span};
+use wardline_model::{Model, PumpId, Serial, Span, Time};
 use x509_cert::ext::pkix::KeyUsages;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
 use crate::name::{HardwareModuleName, Subject, dns, uri};
-use crate::{Csr, PkiError};
+use crate::{Cert, Csr, PkiError};
 
 /// How long a pump's certificate lasts. Short enough that a forgotten one ends by itself, long enough for a pump that
 /// spent three weeks in a cupboard.
@@ -53,6 +54,8 @@ pub struct Approved {
     pub(crate) authority: Option<PathLength>,
     /// Nothing means "never expires".
     pub(crate) lasts: Option<Span>,
+    /// The exact dates of a cross certificate, which come from the certificates that it stands for.
+    pub(crate) dates: Option<(Time, Time)>,
     pub(crate) revocation: RevocationInfo,
 }
 
@@ -122,6 +125,7 @@ pub fn pump(request: &Csr, names: &PumpNames) -> Result<Approved, PkiError> {
         alternative: vec![uri(&names.pump)?, HardwareModuleName::new(hw_type, &names.serial)?.general_name()?],
         authority: None,
         lasts: Some(PUMP_LASTS),
+        dates: None,
         revocation: RevocationInfo::Silent,
     })
 }
@@ -147,6 +151,7 @@ pub fn server(spki: &SubjectPublicKeyInfoOwned, hosts: &[&str], addresses: &[IpA
         alternative,
         authority: None,
         lasts: Some(SERVER_LASTS),
+        dates: None,
         revocation: RevocationInfo::Silent,
     })
 }
@@ -164,6 +169,7 @@ pub fn responder(spki: &SubjectPublicKeyInfoOwned, name: &str, organization: &st
         alternative: Vec::new(),
         authority: None,
         lasts: Some(RESPONDER_LASTS),
+        dates: None,
         revocation: RevocationInfo::NoCheck,
     })
 }
@@ -182,6 +188,29 @@ pub fn root(spki: &SubjectPublicKeyInfoOwned, name: &str, organization: &str) ->
 /// As [`root`].
 pub fn issuing(spki: &SubjectPublicKeyInfoOwned, name: &str, organization: &str) -> Result<Approved, PkiError> {
     authority(spki, name, organization, PathLength::None, Some(ISSUING_LASTS))
+}
+
+/// A root's own names and key in a certificate that another root signs, with these dates: how the old root vouches for
+/// the new one and the new one for the old while a fleet moves over (see [`crate::roll_over`]).
+///
+/// # Errors
+/// [`PkiError::Refused`] when it is not a root with a P-256 key.
+pub(crate) fn cross(root: &Cert, dates: (Time, Time)) -> Result<Approved, PkiError> {
+    let tbs = &root.parsed().tbs_certificate;
+    crate::strict::authority_shape(root)?;
+    root.verify_issued_by(root)
+        .map_err(|_| PkiError::Refused("only a root, which signs itself, gets a cross certificate"))?;
+    Ok(Approved {
+        subject: tbs.subject.clone(),
+        spki: tbs.subject_public_key_info.clone(),
+        usages: KeyUsages::KeyCertSign | KeyUsages::CRLSign,
+        extended: None,
+        alternative: Vec::new(),
+        authority: Some(PathLength::Any),
+        lasts: None,
+        dates: Some(dates),
+        revocation: RevocationInfo::Silent,
+    })
 }
 
 /// A maker's root, for the simulator and tests: real ones come from makers.
@@ -207,6 +236,7 @@ fn authority(
         alternative: Vec::new(),
         authority: Some(path),
         lasts,
+        dates: None,
         revocation: RevocationInfo::Silent,
     })
 }
@@ -231,6 +261,7 @@ pub fn birth(
         alternative: vec![HardwareModuleName::new(hw_type, serial)?.general_name()?],
         authority: None,
         lasts: None,
+        dates: None,
         revocation: RevocationInfo::Silent,
     })
 }
