@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, OnceLock};
 
-use wardline_agent::fuzzing::{Queue, identity};
+use wardline_agent::fuzzing::{Queue, identity, trust};
 use wardline_fuzz::split;
 use wardline_model::PumpId;
 
@@ -18,14 +18,15 @@ fn queue() -> Mutex<Queue> {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((kind, rest)) = split(data) else { return };
-    match kind % 4 {
+    match kind % 5 {
         0 => identity(rest),
         1 => {
             if let Ok(journal) = wardline_pump::Journal::from_bytes(PumpId::from_bytes([0; 16]), rest) {
                 let _ = journal.generation();
             }
         }
-        2 => drop(std::str::from_utf8(rest).map(wardline_agent::config::Config::parse)),
+        2 => trust(rest),
+        3 => drop(std::str::from_utf8(rest).map(wardline_agent::config::Config::parse)),
         _ => {
             // Records, each with its length in front.
             let (mut records, mut rest) = (Vec::new(), rest);

@@ -12,5 +12,6 @@ fuzz_target!(|data: &[u8]| {
     let asked =
         ReleaseRef { kind: Kind::DrugLibrary, version: Version(1), digest: Digest::from_bytes([0; 32]), length: 1 };
     let bundle = Bundle { roots: &[data.to_vec()], targets: data, delegated: data, artifact: data };
+    let _ = wardline_release::anchors::AnchorSet::parse(data);
     let _ = therapy::verify(data, &bundle, &asked, &Floors::default());
 });

@@ -38,6 +38,7 @@ use crate::fault::{Fault, Killed};
 use crate::outbox::Outbox;
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Session;
+use crate::trust::Trust;
 use who::Who;
 
 /// How long reports are gathered before one is sent: a nurse who titrates makes one report, not ten.
@@ -141,6 +142,7 @@ struct Daemon {
     session: Session,
     port: Port,
     identity: Who,
+    trust: Trust,
     machine: Option<Machine>,
     effects: VecDeque<Effect>,
     fetching: Option<Fetching>,
@@ -178,7 +180,8 @@ impl Daemon {
         let mut boot = [0; 16];
         // A boot id of zeros only makes a restart look like a reconnect.
         let _ = aws_lc_rs::rand::fill(&mut boot);
-        let identity = known.map_or_else(|| Who::begin(&config, &sealing), Who::given);
+        let trust = Trust::open(&config.state, &sealing);
+        let identity = known.map_or_else(|| Who::begin(&config, &sealing, &trust), Who::given);
         let status = status::Writer::new(&config);
         let mut daemon = Self {
             config,
@@ -188,6 +191,7 @@ impl Daemon {
             session: if is_tested { Session::new(|| 0) } else { Session::default() },
             port: Port::new(controller),
             identity,
+            trust,
             machine: None,
             effects: VecDeque::new(),
             fetching: None,
@@ -221,7 +225,10 @@ impl Daemon {
                 None
             }
         };
-        let boot = Boot { pump, journal, supports: Supports::only(&[Kind::DrugLibrary]), rules: Rules::all() };
+        // A pump whose identity was given to it ready-made cannot change whom it believes.
+        let kinds: &[Kind] =
+            if self.identity.is_own() { &[Kind::TrustAnchors, Kind::DrugLibrary] } else { &[Kind::DrugLibrary] };
+        let boot = Boot { pump, journal, supports: Supports::only(kinds), rules: Rules::all() };
         let mut fx = Vec::new();
         let mut machine = Machine::recover(boot, now(), &mut fx);
         if self.port.is_up() {

@@ -13,6 +13,7 @@
 //! | `link` | the live link's client side |
 //! | `outbox` | what happened and is not yet durable at the hub |
 //! | `session` | the live link over time: back-off, greeting, heartbeat |
+//! | `trust` | whom the pump believes to be its hub: the slot of trust anchors |
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
 
@@ -30,6 +31,7 @@ pub mod link;
 pub mod outbox;
 pub mod sealed;
 pub mod session;
+mod trust;
 pub mod tuf;
 
 /// The agent's own version, as it tells its peers.

@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WantsClientCert, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -81,8 +83,88 @@ pub fn is_refusal(error: &std::io::Error) -> bool {
     )
 }
 
-/// What the pump shows and believes. `roots` are the pinned fleet roots, `chain` the pump's certificate and its issuers,
-/// `key` its key.
+/// Believes a hub whose chain leads to one of these roots, and tells it in the first message which they are
+/// (certificate_authorities, RFC 8446 section 4.2.4): while a fleet moves from one root to another, the hub shows each pump
+/// the chain that it can follow.
+#[derive(Debug)]
+pub(crate) struct Believer {
+    inner: Arc<WebPkiServerVerifier>,
+    hints: Vec<DistinguishedName>,
+}
+
+/// Whoever believes these roots (DER) and nobody else.
+///
+/// # Errors
+/// [`LinkError::OwnKeys`] when there is none, or one cannot be used.
+pub(crate) fn believe(roots: &[Vec<u8>]) -> Result<Arc<Believer>, LinkError> {
+    let own = |error: rustls::Error| LinkError::OwnKeys(error.to_string());
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(CertificateDer::from(root.as_slice()).into_owned()).map_err(own)?;
+    }
+    let hints = store.subjects();
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
+        .build()
+        .map_err(|error| LinkError::OwnKeys(error.to_string()))?;
+    Ok(Arc::new(Believer { inner, hints }))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+impl ServerCertVerifier for Believer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.2 is not spoken here".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        Some(&self.hints)
+    }
+}
+
+/// The half of every configuration that says whom the pump believes. TLS 1.3 and nothing older.
+pub(crate) fn believing(roots: &[Vec<u8>]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, LinkError> {
+    let verifier = believe(roots)?;
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| LinkError::OwnKeys(error.to_string()))?
+        // What is "dangerous" is only that the verifier is our own: it is webpki's, and says whom it believes.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier))
+}
+
+/// What the pump shows and believes. `roots` are the fleet roots that it believes, `chain` the pump's certificate and its
+/// issuers, `key` its key.
 ///
 /// # Errors
 /// [`LinkError::OwnKeys`].
@@ -91,21 +173,9 @@ pub fn client_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ClientConfig>, LinkError> {
-    let own = |error: rustls::Error| LinkError::OwnKeys(error.to_string());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut store = RootCertStore::empty();
-    for root in roots {
-        store.add(root.clone().into_owned()).map_err(own)?;
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
-        .build()
-        .map_err(|error| LinkError::OwnKeys(error.to_string()))?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(own)?
-        .with_webpki_verifier(verifier)
-        .with_client_auth_cert(chain, key)
-        .map_err(own)?;
+    let roots: Vec<Vec<u8>> = roots.iter().map(|root| root.to_vec()).collect();
+    let mut config =
+        believing(&roots)?.with_client_auth_cert(chain, key).map_err(|error| LinkError::OwnKeys(error.to_string()))?;
     // One hub, one session; the default keeps room for 256.
     config.resumption = Resumption::in_memory_sessions(1);
     config.enable_early_data = false;

@@ -175,6 +175,11 @@ impl Session {
         }
     }
 
+    /// Links with this target from the next connection on; one that is up stays.
+    pub fn next_target(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
     /// Says Hello, after [`Happened::Connected`].
     ///
     /// # Errors

@@ -9,12 +9,14 @@
 //! | [`client`] | the TUF client workflow, complete, as a machine that is fed bytes: the agent's side |
 //! | [`therapy`] | what the therapy controller checks for itself before it believes a release |
 //! | [`goal`] | goals, signed by the hub |
+//! | [`anchors`] | a set of trust anchors: the artifact of that kind |
 //! | [`author`] | making metadata: what `wardline release` writes |
 //! | [`threshold`] | the one check of signatures, used by all of them |
 #![no_std]
 
 extern crate alloc;
 
+pub mod anchors;
 pub mod author;
 pub mod client;
 pub mod date;

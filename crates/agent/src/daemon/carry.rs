@@ -49,26 +49,20 @@ impl Daemon {
                     self.to_fetch.push_back(*release);
                 }
             }
-            Effect::Stage(release) => self.stage(*release),
+            Effect::Stage(release) => self.stage(*release)?,
             Effect::AskHold(release) => self.ask_hold(*release),
             Effect::ReleaseHold(HoldId(hold)) => {
                 self.hold.granted = None;
                 self.port.ask(Ask::Release { hold: *hold });
             }
-            Effect::Switch { to, hold } => self.switch(*to, *hold),
-            Effect::GoBack { kind, to, hold } => {
-                let hold = hold.map(|HoldId(hold)| hold);
-                if !self.port.ask(Ask::GoBack { hold, kind: *kind, to: *to }) {
-                    self.not_switched(*kind, *to, SwitchProblem::NoHold);
-                }
-            }
+            Effect::Switch { to, hold } => self.switch(*to, *hold)?,
+            Effect::GoBack { kind, to, hold } => self.go_back(*kind, *to, *hold)?,
             Effect::Inspect(kind) => self.inspect(*kind),
             Effect::Relink(_) => self.session.relink(),
             Effect::Record(body) => keep(self.outbox.record(now(), [body.clone()]))?,
             Effect::Report => self.report_soon(),
             Effect::Ready => tracing::info!("every slot of the communication side is whole"),
-            // Nothing that this agent switches goes back by itself.
-            Effect::Keep(_) => {}
+            Effect::Keep(release) => return self.keep_release(*release),
             Effect::Forget(release) => {
                 if self.fetched.as_ref().is_some_and(|(fetched, _)| fetched == release) {
                     self.fetched = None;
@@ -78,15 +72,22 @@ impl Daemon {
         Ok(Carried::Done)
     }
 
-    /// Gives the fetched release to the controller, who checks it for itself.
-    fn stage(&mut self, release: ReleaseRef) {
+    /// Gives the fetched release to whoever switches it: the controller, who checks it for itself, or the agent's own shelf.
+    fn stage(&mut self, release: ReleaseRef) -> Result<(), Killed> {
         match self.fetched.take() {
-            Some((fetched, bundle)) if fetched == release => {
-                // With nobody there the machine stages again after the next greeting.
-                self.port.offer(OfferOnItsWay::new(release, bundle));
-            }
+            Some((fetched, bundle)) if fetched == release => match own(release.kind) {
+                Own::No => {
+                    // With nobody there the machine stages again after the next greeting.
+                    self.port.offer(OfferOnItsWay::new(release, bundle));
+                }
+                Own::Trust => {
+                    let result = self.trust.stage(release, bundle.artifact)?;
+                    self.step(Input::Staged { release, result });
+                }
+            },
             Some(_) | None => self.step(Input::Fetched { release, result: Err(FetchProblem::Unreachable) }),
         }
+        Ok(())
     }
 
     fn ask_hold(&mut self, release: ReleaseRef) {
@@ -95,12 +96,50 @@ impl Daemon {
         self.hold.asked = self.port.ask(Ask::Hold { request, release }).then_some(request);
     }
 
-    fn switch(&mut self, to: ReleaseRef, hold: Option<HoldId>) {
+    fn switch(&mut self, to: ReleaseRef, hold: Option<HoldId>) -> Result<(), Killed> {
+        if let Own::Trust = own(to.kind) {
+            let result = self.trust.switch(to)?;
+            self.switched(Some(to), result);
+            return Ok(());
+        }
         let asked = hold.is_some_and(|HoldId(hold)| self.port.ask(Ask::MakeCurrent { hold, release: to }));
         if !asked {
             // The controller was not even asked, so what was active certainly still is.
             self.not_switched(to.kind, Some(to), SwitchProblem::NoHold);
         }
+        Ok(())
+    }
+
+    fn go_back(&mut self, kind: Kind, to: Option<ReleaseRef>, hold: Option<HoldId>) -> Result<(), Killed> {
+        if let Own::Trust = own(kind) {
+            let result = self.trust.go_back(to)?;
+            self.switched(to, result);
+            return Ok(());
+        }
+        let hold = hold.map(|HoldId(hold)| hold);
+        if !self.port.ask(Ask::GoBack { hold, kind, to }) {
+            self.not_switched(kind, to, SwitchProblem::NoHold);
+        }
+        Ok(())
+    }
+
+    /// The trust anchors moved, or did not: the next connection believes what is active now.
+    fn switched(&mut self, to: Option<ReleaseRef>, result: Result<(), SwitchProblem>) {
+        if result.is_ok() {
+            self.trust_changed();
+        }
+        self.step(Input::Switched { kind: Kind::TrustAnchors, to, result });
+    }
+
+    /// Of what this agent switches, only the trust anchors behave differently on trial.
+    fn keep_release(&mut self, release: ReleaseRef) -> Result<Carried, Killed> {
+        if let Own::Trust = own(release.kind) {
+            if !self.trust.keep(release)? {
+                return Ok(Carried::Later);
+            }
+            self.trust_changed();
+        }
+        Ok(Carried::Done)
     }
 
     fn not_switched(&mut self, kind: Kind, to: Option<ReleaseRef>, problem: SwitchProblem) {
@@ -113,8 +152,13 @@ impl Daemon {
             Switch::Pointer => {
                 self.port.ask(Ask::ReadBack { kind });
             }
-            // The agent's own slots have no switch yet, so they hold nothing.
-            Switch::Bank | Switch::Beside => self.step(Input::Found { kind, found: Found::Nothing }),
+            Switch::Bank | Switch::Beside => {
+                let found = match own(kind) {
+                    Own::Trust => self.trust.found(),
+                    Own::No => Found::Nothing,
+                };
+                self.step(Input::Found { kind, found });
+            }
         }
     }
 
@@ -135,5 +179,20 @@ impl Daemon {
             expected
         });
         self.step(Input::Fetched { release, result });
+    }
+}
+
+/// What the agent switches by itself.
+enum Own {
+    /// Nothing of this kind: the controller does, or nobody yet.
+    No,
+    /// Whom the pump believes.
+    Trust,
+}
+
+const fn own(kind: Kind) -> Own {
+    match kind {
+        Kind::TrustAnchors => Own::Trust,
+        Kind::Firmware | Kind::DrugLibrary | Kind::WirelessProfile | Kind::FirewallPolicy => Own::No,
     }
 }

@@ -20,6 +20,7 @@ use crate::fault::Killed;
 use crate::identity::{FILE, Failed, Kept, Pace, Settings, Step, act};
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
+use crate::trust::Trust;
 use crate::tuf::Repository;
 
 /// The longest sleep without a look at the clock, which somebody may set.
@@ -39,11 +40,11 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(kept: &Kept) -> Result<Option<Self>, Failed> {
+    fn of(kept: &Kept, roots: &[Vec<u8>]) -> Result<Option<Self>, Failed> {
         let Some(pinned) = &kept.pinned else { return Ok(None) };
         Ok(Some(Self {
             pump: kept.current.leaf()?.pump,
-            tls: kept.current.tls(&kept.root()?)?,
+            tls: kept.current.tls(roots)?,
             goal_key: pinned.goal_key()?,
             tuf_root: pinned.tuf_root.as_ref().map(|text| text.as_bytes().into()),
         }))
@@ -62,6 +63,8 @@ struct Own {
     path: PathBuf,
     /// Shared with the step that waits: a pump holds its key once.
     kept: Option<Arc<Kept>>,
+    /// Whom the pump believes now.
+    roots: Arc<[Vec<u8>]>,
     /// What is kept is not on the disk yet.
     is_unsaved: bool,
     pace: Pace,
@@ -85,17 +88,21 @@ pub(super) struct WhoChanged {
 impl Who {
     /// Reads what is kept. A file that does not open stops enrolment rather than being replaced: what it pinned must
     /// not change silently.
-    pub(super) fn begin(config: &Config, sealing: &Sealing) -> Self {
+    pub(super) fn begin(config: &Config, sealing: &Sealing, trust: &Trust) -> Self {
         let path = config.state.join(FILE);
         let read = sealing.read(&path).map_err(|error| Failed::new(error.to_string()));
         let read = read.and_then(|bytes| bytes.map(|bytes| Kept::from_bytes(&bytes)).transpose());
-        let read = read.and_then(|kept| Ok((kept.as_ref().map(Known::of).transpose()?.flatten(), kept)));
+        let read = read.and_then(|kept| {
+            let roots = kept.as_ref().map_or(Ok(Vec::new()), |kept| Ok(trust.anchors(&kept.root()?)))?;
+            Ok((kept.as_ref().map(|kept| Known::of(kept, &roots)).transpose()?.flatten(), kept, roots))
+        });
         match read {
-            Ok((known, kept)) => {
+            Ok((known, kept, roots)) => {
                 let mut own = Own {
                     settings: Arc::new(Settings::new(config, sealing)),
                     path,
                     kept: kept.map(Arc::new),
+                    roots: roots.into(),
                     is_unsaved: false,
                     pace: Pace::begin(),
                     hurry: Arc::default(),
@@ -117,6 +124,26 @@ impl Who {
     /// An identity that was given: simulated pumps that were enrolled in bulk, and tests.
     pub(super) const fn given(known: Known) -> Self {
         Self { known: Some(known), own: None }
+    }
+
+    /// Whether the pump looks after its identity itself, and so can change whom it believes.
+    pub(super) const fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Believes what the slot of trust anchors says from now on, on every new connection.
+    fn believe(&mut self, trust: &Trust) {
+        let Some(own) = &mut self.own else { return };
+        let Some(kept) = own.kept.clone() else { return };
+        let known = kept.root().and_then(|first| {
+            own.roots = trust.anchors(&first).into();
+            Known::of(&kept, &own.roots)
+        });
+        match known {
+            Ok(known) => self.known = known,
+            Err(failed) => tracing::error!(why = %failed, "the new trust anchors cannot be used"),
+        }
+        own.plan();
     }
 
     /// The next step's end. May be dropped and called again.
@@ -176,7 +203,7 @@ impl Own {
         // Only a pump that has nothing better to do listens to these.
         let (may_hurry, may_doubt) = (step == Step::AskRoot, step == Step::AskRoot || due.is_some());
         let (hurry, doubt) = (Arc::clone(&self.hurry), Arc::clone(&self.doubt));
-        let (settings, kept) = (Arc::clone(&self.settings), self.kept.clone());
+        let (settings, kept, roots) = (Arc::clone(&self.settings), self.kept.clone(), Arc::clone(&self.roots));
         self.running = Box::pin(async move {
             let step = tokio::select! {
                 () = hurry.notified(), if may_hurry => step,
@@ -187,7 +214,7 @@ impl Own {
                 () = wait_until(due, wait) => step,
             };
             // Boxed, so that a pump that waits for weeks holds no room for a conversation.
-            let result = Box::pin(act(step, settings, kept.as_deref().cloned())).await;
+            let result = Box::pin(act(step, settings, kept.as_deref().cloned(), roots)).await;
             WhoChanged { ended: Some((step, result)) }
         });
     }
@@ -230,11 +257,22 @@ impl Daemon {
     pub(super) fn known_identity(&mut self) {
         if let Some(known) = self.identity.known.clone() {
             self.begin_as(known.pump);
-            self.session.use_target(Target {
-                place: self.config.hub.link.clone(),
-                name: self.config.hub.name.clone(),
-                tls: known.tls,
-            });
+            let target = self.target(known);
+            self.session.use_target(target);
+        }
+    }
+
+    fn target(&self, known: Known) -> Target {
+        let (place, name) = (self.config.hub.link.clone(), self.config.hub.name.clone());
+        Target { place, name, tls: known.tls }
+    }
+
+    /// The slot of trust anchors changed: the next connection believes what it says. Whoever must prove it links anew.
+    pub(super) fn trust_changed(&mut self) {
+        self.identity.believe(&self.trust);
+        if let Some(known) = self.identity.known.clone() {
+            let target = self.target(known);
+            self.session.next_target(target);
         }
     }
 
@@ -273,7 +311,8 @@ impl Daemon {
         let is_other = was.as_ref().is_none_or(|was| was.current != kept.current || was.pinned.is_none());
         let renewed = was.as_ref().filter(|was| was.pinned.is_some() && was.current != kept.current);
         let renewed = renewed.and_then(|_| kept.current.leaf().ok());
-        let known = Known::of(kept);
+        own.roots = kept.root().map_or_else(|_| Arc::default(), |first| self.trust.anchors(&first).into());
+        let known = Known::of(kept, &own.roots);
         own.pace = Pace::default();
         if step == Step::Prove && !is_other {
             own.pace.failed(None);

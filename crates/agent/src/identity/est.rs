@@ -14,9 +14,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustls::client::WebPkiServerVerifier;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -33,21 +32,11 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// The most bytes of an answer: the largest release root (512 kB) as JSON text within JSON.
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
-/// A pump without any certificate: it believes the root, and shows nothing.
-pub(super) fn stranger(root: &[u8]) -> Result<Arc<ClientConfig>, Failed> {
-    let own = |error: rustls::Error| Failed::new(format!("the hospital's root certificate cannot be used: {error}"));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut store = RootCertStore::empty();
-    store.add(CertificateDer::from(root.to_vec())).map_err(own)?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
-        .build()
-        .map_err(|error| Failed::new(error.to_string()))?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(own)?
-        .with_webpki_verifier(verifier)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+/// A pump without any certificate: it believes these roots, and shows nothing.
+pub(super) fn stranger(roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, Failed> {
+    let config = crate::link::believing(roots)
+        .map_err(|error| Failed::new(format!("the hospital's root certificate cannot be used: {error}")))?;
+    Ok(Arc::new(config.with_no_client_auth()))
 }
 
 /// HTTP Basic (RFC 7617) of serial number and one-time code.

@@ -45,11 +45,11 @@ impl Credential {
     }
 
     /// What the pump shows with it, and whom it believes.
-    pub(crate) fn tls(&self, root: &[u8]) -> Result<Arc<ClientConfig>, Failed> {
+    pub(crate) fn tls(&self, roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, Failed> {
         let chain =
             self.chain.iter().map(|text| Ok(CertificateDer::from(decode(text)?))).collect::<Result<_, Failed>>();
         let key = PrivatePkcs8KeyDer::from(decode(&self.key)?);
-        let roots = [CertificateDer::from(root)];
+        let roots: Vec<_> = roots.iter().map(|root| CertificateDer::from(root.as_slice())).collect();
         crate::link::client_config(&roots, chain?, key.into()).map_err(|error| Failed::new(error.to_string()))
     }
 }
@@ -79,7 +79,8 @@ impl Pinned {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
     version: u32,
-    /// The fleet's root certificate, base64 of DER: pinned at the first enrolment.
+    /// The fleet's root certificate, base64 of DER: pinned at the first enrolment. It counts until a signed set of trust
+    /// anchors is active (`crate::trust`), and again if that is lost.
     root: String,
     /// In use.
     pub(crate) current: Credential,
@@ -100,7 +101,7 @@ impl Kept {
         Self { version: VERSION, root: STANDARD.encode(root), current, next: None, pinned: None }
     }
 
-    /// The fleet's root certificate, DER.
+    /// The fleet's root certificate of the first enrolment, DER.
     pub(crate) fn root(&self) -> Result<Vec<u8>, Failed> {
         decode(&self.root)
     }
@@ -116,7 +117,7 @@ impl Kept {
         if kept.version != VERSION {
             return Err(Failed::new(format!("version {} is not known to this agent", kept.version)));
         }
-        let root = kept.root()?;
+        let root = [kept.root()?];
         for credential in std::iter::once(&kept.current).chain(&kept.next) {
             credential.leaf()?;
             credential.tls(&root)?;

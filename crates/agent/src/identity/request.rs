@@ -96,17 +96,24 @@ impl FreshKey {
     }
 }
 
-/// The certificate's chain from the leaf up to, and without, the pinned root.
-pub(super) fn chain(leaf: &Certificate, issuers: &[Certificate], root: &[u8]) -> Result<Vec<Vec<u8>>, Failed> {
+/// The certificate's chain from the leaf up to, and without, a root that the pump believes. While the fleet moves from one
+/// root to another, the chain of a pump that knows only the old one ends with the certificate by which the old root vouches
+/// for the new (NewWithOld, RFC 7030 section 4.1.3).
+pub(super) fn chain(leaf: &Certificate, issuers: &[Certificate], roots: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Failed> {
     let wrong = malformed("certificate");
-    let root_name = Certificate::from_der(root).map_err(malformed("pinned root"))?.tbs_certificate.subject;
+    let name = |root: &Vec<u8>| Ok(Certificate::from_der(root).map_err(malformed("root"))?.tbs_certificate.subject);
+    let names = roots.iter().map(name).collect::<Result<Vec<_>, Failed>>()?;
     let mut chain = vec![leaf.to_der().map_err(wrong)?];
     let mut issuer = &leaf.tbs_certificate.issuer;
-    while *issuer != root_name {
-        let next = issuers.iter().find(|cert| cert.tbs_certificate.subject == *issuer);
-        let next = next.filter(|_| chain.len() <= MAX_CERTS).ok_or_else(|| {
+    while !names.contains(issuer) {
+        // A root that signs itself leads nowhere further.
+        let leads_on = |cert: &&Certificate| {
+            cert.tbs_certificate.subject == *issuer && cert.tbs_certificate.issuer != cert.tbs_certificate.subject
+        };
+        let next = issuers.iter().find(leads_on).filter(|_| chain.len() <= MAX_CERTS).ok_or_else(|| {
             Failed::new(
-                "the new certificate does not lead to the pinned root: is this the right hub, or the right root file?",
+                "the new certificate does not lead to a root that this pump believes: is this the right hub, or the \
+                 right root file?",
             )
         })?;
         chain.push(next.to_der().map_err(wrong)?);

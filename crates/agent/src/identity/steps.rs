@@ -113,30 +113,37 @@ impl Step {
     }
 }
 
-/// Does one step.
-pub(crate) async fn act(step: Step, settings: Arc<Settings>, kept: Option<Kept>) -> Result<Kept, Failed> {
+/// Does one step. `roots` are those that the pump believes; a pump without an identity believes the file of its
+/// configuration.
+pub(crate) async fn act(
+    step: Step,
+    settings: Arc<Settings>,
+    kept: Option<Kept>,
+    roots: Arc<[Vec<u8>]>,
+) -> Result<Kept, Failed> {
     match (step, kept) {
-        (Step::Enrol, kept) => est::in_time(enrol(&settings, kept)).await,
-        (Step::Provision | Step::AskRoot, Some(kept)) => est::in_time(provision(&settings, kept)).await,
-        (Step::Prove, Some(kept)) => prove(&settings, kept).await,
-        (Step::Check, Some(kept)) => check(&settings, kept).await,
-        (Step::Renew, Some(kept)) => est::in_time(renew(&settings, kept)).await,
+        (Step::Enrol, kept) => est::in_time(enrol(&settings, kept, &roots)).await,
+        (Step::Provision | Step::AskRoot, Some(kept)) => est::in_time(provision(&settings, kept, &roots)).await,
+        (Step::Prove, Some(kept)) => prove(&settings, kept, &roots).await,
+        (Step::Check, Some(kept)) => check(&settings, kept, &roots).await,
+        (Step::Renew, Some(kept)) => est::in_time(renew(&settings, kept, &roots)).await,
         (_, None) => Err(Failed::new("the pump has no certificate yet")),
     }
 }
 
-async fn enrol(settings: &Settings, kept: Option<Kept>) -> Result<Kept, Failed> {
+async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) -> Result<Kept, Failed> {
     let (Enrolment::Birth { root, .. } | Enrolment::Code { root, .. }) = &settings.enrolment;
-    // The root of the first enrolment counts, whatever the file says now.
-    let root = match &kept {
+    // What the pump has come to believe counts, whatever the file says now.
+    let first = match &kept {
         Some(kept) => kept.root()?,
         None => CertificateDer::from_pem_file(root)
             .map_err(|error| unreadable("the hospital's root", root, &error))?
             .to_vec(),
     };
+    let roots = if kept.is_some() { believed.to_vec() } else { vec![first.clone()] };
     let (tls, credentials) = match &settings.enrolment {
-        Enrolment::Birth { certificate, key, .. } => (born(&root, certificate, key)?, None),
-        Enrolment::Code { code, .. } => (est::stranger(&root)?, Some(est::basic(&settings.serial, code)?)),
+        Enrolment::Birth { certificate, key, .. } => (born(&roots, certificate, key)?, None),
+        Enrolment::Code { code, .. } => (est::stranger(&roots)?, Some(est::basic(&settings.serial, code)?)),
     };
     let mut est = Est::open(&settings.est, &settings.name, tls).await?;
     let issuers = est.cacerts().await?;
@@ -144,8 +151,8 @@ async fn enrol(settings: &Settings, kept: Option<Kept>) -> Result<Kept, Failed> 
     settings.effect()?;
     let came = est.enrol("simpleenroll", key.request(request::first_subject(&settings.serial)?)?, credentials).await?;
     settings.effect()?;
-    let fresh = credential(settings, &key, &came, &issuers, &root)?;
-    let Some(mut kept) = kept else { return Ok(Kept::first(&root, fresh)) };
+    let fresh = credential(settings, &key, &came, &issuers, &roots)?;
+    let Some(mut kept) = kept else { return Ok(Kept::first(&first, fresh)) };
     same_pump(&kept, &fresh)?;
     if kept.pinned.is_some() {
         kept.next = Some(fresh);
@@ -157,25 +164,24 @@ async fn enrol(settings: &Settings, kept: Option<Kept>) -> Result<Kept, Failed> 
 }
 
 /// A pump with its birth certificate.
-fn born(root: &[u8], certificate: &Path, key: &Path) -> Result<Arc<ClientConfig>, Failed> {
+fn born(roots: &[Vec<u8>], certificate: &Path, key: &Path) -> Result<Arc<ClientConfig>, Failed> {
     let wrong = |error| unreadable("the birth certificate", certificate, &error);
     let chain = CertificateDer::pem_file_iter(certificate).map_err(wrong)?;
     let chain = chain.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("the birth key", key, &error))?;
-    let roots = [CertificateDer::from(root)];
+    let roots: Vec<_> = roots.iter().map(|root| CertificateDer::from(root.as_slice())).collect();
     crate::link::client_config(&roots, chain, secret).map_err(|error| Failed::new(error.to_string()))
 }
 
-async fn renew(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
-    let root = kept.root()?;
-    let mut est = Est::open(&settings.est, &settings.name, kept.current.tls(&root)?).await?;
+async fn renew(settings: &Settings, mut kept: Kept, roots: &[Vec<u8>]) -> Result<Kept, Failed> {
+    let mut est = Est::open(&settings.est, &settings.name, kept.current.tls(roots)?).await?;
     let issuers = est.cacerts().await?;
     let key = FreshKey::make()?;
     let request = key.request(kept.current.leaf()?.subject)?;
     settings.effect()?;
     let came = est.enrol("simplereenroll", request, None).await?;
     settings.effect()?;
-    let fresh = credential(settings, &key, &came, &issuers, &root)?;
+    let fresh = credential(settings, &key, &came, &issuers, roots)?;
     same_pump(&kept, &fresh)?;
     kept.next = Some(fresh);
     Ok(kept)
@@ -186,12 +192,12 @@ fn credential(
     key: &FreshKey,
     came: &[x509_cert::Certificate],
     issuers: &[x509_cert::Certificate],
-    root: &[u8],
+    roots: &[Vec<u8>],
 ) -> Result<Credential, Failed> {
     let leaf = key.certificate(came, &settings.serial)?;
-    let fresh = Credential::new(&key.to_pkcs8()?, &request::chain(leaf, issuers, root)?);
+    let fresh = Credential::new(&key.to_pkcs8()?, &request::chain(leaf, issuers, roots)?);
     fresh.leaf()?;
-    fresh.tls(root)?;
+    fresh.tls(roots)?;
     Ok(fresh)
 }
 
@@ -206,16 +212,16 @@ fn same_pump(kept: &Kept, fresh: &Credential) -> Result<(), Failed> {
     )))
 }
 
-async fn provision(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
-    let told = ask(settings, &kept, &kept.current).await?;
+async fn provision(settings: &Settings, mut kept: Kept, roots: &[Vec<u8>]) -> Result<Kept, Failed> {
+    let told = ask(settings, roots, &kept.current).await?;
     kept.pinned = Some(pin(kept.pinned.take(), told)?);
     Ok(kept)
 }
 
 /// Uses the next certificate if it works; lets go of it if the hub refuses it.
-async fn prove(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
+async fn prove(settings: &Settings, mut kept: Kept, roots: &[Vec<u8>]) -> Result<Kept, Failed> {
     let Some(next) = kept.next.take() else { return Ok(kept) };
-    match est::in_time(ask(settings, &kept, &next)).await {
+    match est::in_time(ask(settings, roots, &next)).await {
         Ok(told) => {
             kept.pinned = Some(pin(kept.pinned.take(), told)?);
             kept.current = next;
@@ -230,20 +236,20 @@ async fn prove(settings: &Settings, mut kept: Kept) -> Result<Kept, Failed> {
 }
 
 /// Enrols again only when the hub says to the certificate itself that it no longer counts.
-async fn check(settings: &Settings, kept: Kept) -> Result<Kept, Failed> {
-    match est::in_time(ask(settings, &kept, &kept.current)).await {
+async fn check(settings: &Settings, kept: Kept, roots: &[Vec<u8>]) -> Result<Kept, Failed> {
+    match est::in_time(ask(settings, roots, &kept.current)).await {
         Ok(_) => Ok(kept),
         Err(failed) if failed.is_refusal => {
             tracing::warn!(why = %failed, "the hub refuses this pump's certificate; enrolling again");
-            est::in_time(enrol(settings, Some(kept))).await
+            est::in_time(enrol(settings, Some(kept), roots)).await
         }
         Err(failed) => Err(failed),
     }
 }
 
-async fn ask(settings: &Settings, kept: &Kept, credential: &Credential) -> Result<Provision, Failed> {
+async fn ask(settings: &Settings, roots: &[Vec<u8>], credential: &Credential) -> Result<Provision, Failed> {
     let pump = credential.leaf()?.pump;
-    let mut est = Est::open(&settings.est, &settings.name, credential.tls(&kept.root()?)?).await?;
+    let mut est = Est::open(&settings.est, &settings.name, credential.tls(roots)?).await?;
     let told = est.provision().await?;
     if told.pump != pump {
         return Err(Failed::new(format!("the hub provisions pump {}, this is {pump}", told.pump)));

@@ -142,7 +142,7 @@ fn a_certificate_for_another_key_or_another_pump_is_refused() {
     assert!(taken(&[others_name]).expect_err("not ours").contains("H3-000002"));
     // Nor does a chain that leads elsewhere count.
     let (root, _) = made("one");
-    assert!(request::chain(&ours, &[], &root).is_err());
+    assert!(request::chain(&ours, &[], &[root]).is_err());
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_chain_in_a_circle_ends() {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.distinguished_name.push(DnType::CommonName, "its own issuer");
     let round = Certificate::from_der(params.self_signed(&pair).expect("signed").der()).expect("a certificate");
-    assert!(request::chain(&round, std::slice::from_ref(&round), &made("one").0).is_err());
+    assert!(request::chain(&round, std::slice::from_ref(&round), &[made("one").0]).is_err());
     assert!(round.to_der().is_ok());
 }
 
