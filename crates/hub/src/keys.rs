@@ -209,7 +209,10 @@ impl Keys {
     /// # Errors
     /// [`KeyError`] naming the file.
     pub fn keep_authority(&self, name: &str, authority: &Authority) -> Result<(), KeyError> {
-        self.seal(name, &authority.key().to_pkcs8()?)?;
+        // A key that is in a device stays there.
+        if let Some(key) = authority.key().software() {
+            self.seal(name, &key.to_pkcs8()?)?;
+        }
         self.keep_cert(name, authority.cert())
     }
 

@@ -21,6 +21,7 @@
 //! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
 //! | `server` | starts and ends all of it |
 
+mod ca;
 pub mod changes;
 pub mod clock;
 pub mod config;

@@ -190,14 +190,14 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         registry,
         links,
         root: keys.cert("root")?,
-        issuing: keys.authority("issuing")?,
+        issuing: Arc::new(keys.authority("issuing")?),
         goal_key: keys.ed25519("goal")?,
         audit_key: keys.ed25519("audit")?,
         changes,
         config,
     });
     let makers = maker_roots(&hub.config)?;
-    let own = own_cert(&hub)?;
+    let own = own_cert(&hub).await?;
     let issuing = hub.issuing.cert().clone();
     let fleet = tls::Fleet { roots: std::slice::from_ref(&hub.root), issuers: std::slice::from_ref(&issuing) };
     let limits = hub.config.limits;
@@ -305,7 +305,7 @@ fn maker_roots(config: &Config) -> Result<Vec<Cert>, StartError> {
 }
 
 /// A new certificate for the hub, good for all three listeners.
-fn issue_own(hub: &Hub) -> Result<(Cert, P256Key), PkiError> {
+async fn issue_own(hub: &Hub) -> Result<(Cert, P256Key), PkiError> {
     let key = P256Key::generate()?;
     let mut names = vec![hub.config.hub_name.as_str(), "localhost"];
     names.extend(hub.config.console_names.iter().map(String::as_str));
@@ -313,11 +313,11 @@ fn issue_own(hub: &Hub) -> Result<(Cert, P256Key), PkiError> {
     let bound = [hub.config.link.ip(), hub.config.est.ip(), hub.config.console.ip()];
     places.extend(bound.into_iter().filter(|ip| !ip.is_unspecified() && !ip.is_loopback()));
     let content = profile::server(key.spki(), &names, &places)?;
-    Ok((hub.issuing.sign(&content, &serial()?, now())?, key))
+    Ok((crate::ca::sign(&hub.issuing, content, now()).await?, key))
 }
 
-fn own_cert(hub: &Hub) -> Result<Arc<OwnCert>, StartError> {
-    let (cert, key) = issue_own(hub)?;
+async fn own_cert(hub: &Hub) -> Result<Arc<OwnCert>, StartError> {
+    let (cert, key) = issue_own(hub).await?;
     Ok(OwnCert::new(&cert, &key, &[hub.issuing.cert()])?)
 }
 
@@ -336,6 +336,7 @@ async fn keep_cert_fresh(hub: Arc<Hub>, own: Arc<OwnCert>, stopped: watch::Recei
             continue;
         }
         let replaced = issue_own(&hub)
+            .await
             .map_err(TlsError::from)
             .and_then(|(cert, key)| own.replace(&cert, &key, &[hub.issuing.cert()]));
         match replaced {

@@ -136,7 +136,7 @@ pub struct Hub {
     /// The fleet's root certificate.
     pub root: Cert,
     /// Signs pumps' certificates, the hub's own, and revocation lists.
-    pub issuing: Authority,
+    pub issuing: Arc<Authority>,
     /// Signs goals.
     pub goal_key: SigningKey,
     /// Signs checkpoints of the audit.
@@ -163,7 +163,7 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) links: Arc<Links>,
     pub(crate) root: Cert,
-    pub(crate) issuing: Authority,
+    pub(crate) issuing: Arc<Authority>,
     pub(crate) goal_key: SigningKey,
     pub(crate) audit_key: SigningKey,
     pub(crate) changes: Arc<Changes>,

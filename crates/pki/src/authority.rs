@@ -1,4 +1,6 @@
-//! A certificate authority: a CA certificate with its key. It signs what a profile [`Approved`] and nothing else.
+//! A certificate authority: a CA certificate with what signs in its name. It signs what a profile [`Approved`] and
+//! nothing else, and nothing leaves it that does not say exactly that: every new certificate is read back, its signature
+//! verified, and each field compared with what was approved ([`crate::compare`]).
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
@@ -21,38 +23,50 @@ use x509_cert::{Certificate, TbsCertificate, Version};
 use crate::cert::{NEVER, to_x509};
 use crate::key::{ecdsa_sha256, key_id, spki_der};
 use crate::profile::{Approved, BACKDATED, PathLength, RevocationInfo};
-use crate::{Cert, CertSerial, P256Key, PkiError};
+use crate::{Cert, CertSerial, PkiError, Signer};
 
 /// A CA that can sign.
 #[derive(Debug)]
 pub struct Authority {
     cert: Cert,
-    key: P256Key,
+    key: Signer,
+    /// Its subject key identifier. A hospital's CA that signed us chose it by its own rule.
+    key_id: Vec<u8>,
 }
 
 impl Authority {
-    /// Puts a CA certificate and its key together.
+    /// Puts a CA certificate and its key together; the key may be elsewhere ([`Signer::Elsewhere`]).
     ///
     /// # Errors
     /// [`PkiError::Refused`] when the key is not the certificate's; [`PkiError::Strict`] when it is no CA certificate.
-    pub fn new(cert: Cert, key: P256Key) -> Result<Self, PkiError> {
+    pub fn new(cert: Cert, key: impl Into<Signer>) -> Result<Self, PkiError> {
+        let key = key.into();
         if cert.public_key_der()? != spki_der(key.spki())? {
             return Err(PkiError::Refused("the private key does not belong to the CA certificate"));
         }
-        crate::strict::authority_shape(&cert)?;
-        Ok(Self { cert, key })
+        let key_id = crate::strict::authority_shape(&cert)?;
+        Ok(Self { cert, key, key_id })
     }
 
     /// Signs a self-signed CA certificate with its own key.
     ///
     /// # Errors
     /// [`PkiError::Refused`] when the content is not that of a CA with this key.
-    pub fn self_signed(content: &Approved, key: P256Key, serial: &CertSerial, now: Time) -> Result<Self, PkiError> {
+    pub fn self_signed(
+        content: &Approved,
+        key: impl Into<Signer>,
+        serial: &CertSerial,
+        now: Time,
+    ) -> Result<Self, PkiError> {
+        let key = key.into();
         if content.authority.is_none() || content.spki != *key.spki() {
             return Err(PkiError::Refused("a root must be a CA and sign itself"));
         }
         let validity = validity(content, now, NEVER)?;
-        let cert = build(content, serial, &content.subject, key_id(key.spki()), validity, &key)?;
+        let cert = build(
+            content,
+            &Issued { serial, issuer: &content.subject, validity, key: &key, key_id: &key_id(key.spki()) },
+        )?;
         Self::new(cert, key)
     }
 
@@ -62,9 +76,9 @@ impl Authority {
         &self.cert
     }
 
-    /// Its key, to be sealed into a file.
+    /// What signs in its name.
     #[must_use]
-    pub const fn key(&self) -> &P256Key {
+    pub const fn key(&self) -> &Signer {
         &self.key
     }
 
@@ -78,11 +92,11 @@ impl Authority {
         }
         let validity = validity(content, now, self.cert.not_after())?;
         let issuer = &self.cert.parsed().tbs_certificate.subject;
-        build(content, serial, issuer, key_id(self.key.spki()), validity, &self.key)
+        build(content, &Issued { serial, issuer, validity, key: &self.key, key_id: &self.key_id })
     }
 
-    pub(crate) fn key_id(&self) -> [u8; 20] {
-        key_id(self.key.spki())
+    pub(crate) fn key_id(&self) -> &[u8] {
+        &self.key_id
     }
 }
 
@@ -93,35 +107,40 @@ fn validity(content: &Approved, now: Time, latest: Time) -> Result<Validity, Pki
     Ok(Validity { not_before: to_x509(start)?, not_after: to_x509(end)? })
 }
 
-fn build(
-    content: &Approved,
-    serial: &CertSerial,
-    issuer: &x509_cert::name::Name,
-    issuer_key: [u8; 20],
-    validity: Validity,
-    key: &P256Key,
-) -> Result<Cert, PkiError> {
+/// What the authority itself puts into a certificate, beside what was approved.
+pub(crate) struct Issued<'a> {
+    pub(crate) serial: &'a CertSerial,
+    pub(crate) issuer: &'a x509_cert::name::Name,
+    pub(crate) validity: Validity,
+    pub(crate) key: &'a Signer,
+    pub(crate) key_id: &'a [u8],
+}
+
+fn build(content: &Approved, by: &Issued<'_>) -> Result<Cert, PkiError> {
     let tbs_certificate = TbsCertificate {
         version: Version::V3,
-        serial_number: serial.inner().clone(),
+        serial_number: by.serial.inner().clone(),
         signature: ecdsa_sha256(),
-        issuer: issuer.clone(),
-        validity,
+        issuer: by.issuer.clone(),
+        validity: by.validity,
         subject: content.subject.clone(),
         subject_public_key_info: content.spki.clone(),
         issuer_unique_id: None,
         subject_unique_id: None,
-        extensions: Some(extensions(content, issuer_key).map_err(|e| PkiError::malformed("certificate", e))?),
+        extensions: Some(extensions(content, by.key_id).map_err(|e| PkiError::malformed("certificate", e))?),
     };
     let message = tbs_certificate.to_der().map_err(|e| PkiError::malformed("certificate", e))?;
-    let signature = BitString::from_bytes(&key.sign(&message)?).map_err(|e| PkiError::malformed("certificate", e))?;
+    let signature =
+        BitString::from_bytes(&by.key.sign(&message)?).map_err(|e| PkiError::malformed("certificate", e))?;
     let der = Certificate { tbs_certificate, signature_algorithm: ecdsa_sha256(), signature }
         .to_der()
         .map_err(|e| PkiError::malformed("certificate", e))?;
-    Cert::from_der(&der)
+    let signed = Cert::from_der(&der)?;
+    crate::compare::says_what_was_approved(&signed, content, by)?;
+    Ok(signed)
 }
 
-fn extensions(content: &Approved, issuer_key: [u8; 20]) -> der::Result<Vec<Extension>> {
+fn extensions(content: &Approved, issuer_key: &[u8]) -> der::Result<Vec<Extension>> {
     let subject = &content.subject;
     let mut list = Vec::new();
     let mut add = |extension: &dyn Fn(&[Extension]) -> der::Result<Extension>| {
@@ -154,7 +173,7 @@ fn extensions(content: &Approved, issuer_key: [u8; 20]) -> der::Result<Vec<Exten
 }
 
 /// noRevAvail (RFC 9608 section 2): id-ce 56, value NULL, not critical.
-const NO_REV_AVAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.56");
+pub(crate) const NO_REV_AVAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.56");
 
 /// The extensions that say where to ask whether the certificate was revoked; none of them critical.
 fn revocation(info: &RevocationInfo) -> der::Result<Vec<Extension>> {

@@ -123,7 +123,7 @@ impl Authority {
 
 fn tbs(
     issuer: &Name,
-    issuer_key: [u8; 20],
+    issuer_key: &[u8],
     number: u64,
     revoked: &[Revoked],
     (now, next): (Time, Time),

@@ -34,6 +34,15 @@ pub enum PkiError {
     /// The CA cannot issue what was asked.
     #[error("cannot issue: {0}")]
     Refused(&'static str),
+    /// A key that is not here (in an HSM) cannot be used now.
+    #[error("{0}")]
+    Elsewhere(String),
+    /// A signed certificate does not say what was approved: it is thrown away.
+    #[error(
+        "a new certificate does not say what was approved ({0}); it was thrown away. This is a fault of Wardline or of \
+         the device that holds the authority's key"
+    )]
+    NotAsApproved(&'static str),
     /// The crypto library failed (out of memory, broken random source).
     #[error("the crypto library failed while {0}")]
     Crypto(&'static str),

@@ -11,10 +11,11 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`key`] | P-256 keys and signatures |
+//! | [`signer`] | what signs in an authority's name: a key here, or one that never leaves its device |
 //! | [`cert`] | a parsed certificate beside its exact bytes |
 //! | [`name`] | subject names, `urn:uuid:` and `hardwareModuleName` |
 //! | [`profile`] | which certificate says what: request → profile → approved |
-//! | [`authority`] | a CA: approved → signed |
+//! | [`authority`] | a CA: approved → signed → compared with what was approved |
 //! | [`roll_over`] | a new root beside the old: the two certificates by which each vouches for the other |
 //! | [`csr`] | PKCS#10 requests from outside, strictly |
 //! | [`crl`] | full, numbered revocation lists |
@@ -25,6 +26,7 @@
 
 pub mod authority;
 pub mod cert;
+mod compare;
 pub mod crl;
 pub mod csr;
 pub mod error;
@@ -35,6 +37,7 @@ pub mod name;
 pub mod ocsp;
 pub mod profile;
 pub mod roll_over;
+pub mod signer;
 pub mod strict;
 
 pub use authority::Authority;
@@ -45,6 +48,7 @@ pub use error::PkiError;
 pub use identity::{BirthIdentity, PumpIdentity};
 pub use key::P256Key;
 pub use profile::Approved;
+pub use signer::{SignElsewhere, Signer};
 
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,21 @@ pub const ROOT_LASTS: Span = Span::from_days(7_305);
 /// notBefore lies this long before the moment of issue, because pumps' clocks are wrong by minutes.
 pub const BACKDATED: Span = Span::from_h(1);
 
-/// A certificate's content that a profile approved. Only this module makes one.
+/// A certificate's content that a profile approved. Only this module makes one, and nobody can change one:
+///
+/// ```compile_fail
+/// # fn reach(mut approved: wardline_pki::Approved) {
+/// approved.authority = None;
+/// # }
+/// ```
+///
+/// Nor can a certificate be signed without one:
+///
+/// ```compile_fail
+/// # fn sign(ca: &wardline_pki::Authority, csr: &wardline_pki::Csr, serial: &wardline_pki::CertSerial) {
+/// ca.sign(csr, serial, wardline_model::Time::from_unix_s(0));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Approved {
     pub(crate) subject: Name,

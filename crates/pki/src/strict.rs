@@ -136,19 +136,18 @@ pub fn leaf(cert: &Cert, usage: Usage, now: Time) -> Result<(), Fault> {
 /// The first [`Fault`].
 pub fn authority(cert: &Cert, now: Time) -> Result<(), Fault> {
     common(cert, now)?;
-    authority_shape(cert)
+    authority_shape(cert).map(|_| ())
 }
 
-/// Checks what a CA certificate says, whatever the time.
-pub(crate) fn authority_shape(cert: &Cert) -> Result<(), Fault> {
+/// Checks what a CA certificate says, whatever the time. Gives its subject key identifier.
+pub(crate) fn authority_shape(cert: &Cert) -> Result<Vec<u8>, Fault> {
     if !get::<BasicConstraints>(cert)?.is_some_and(|b| b.ca) {
         return Err(Fault::NotAnAuthority);
     }
     if !get::<KeyUsage>(cert)?.is_some_and(|usage| usage.key_cert_sign()) {
         return Err(Fault::NoCertSign);
     }
-    get::<SubjectKeyIdentifier>(cert)?.ok_or(Fault::NoSubjectKeyId)?;
-    Ok(())
+    Ok(get::<SubjectKeyIdentifier>(cert)?.ok_or(Fault::NoSubjectKeyId)?.0.into_bytes())
 }
 
 /// Checks that a CA may sign revocation lists.

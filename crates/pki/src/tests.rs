@@ -33,6 +33,27 @@ pub(crate) fn pki() -> Pki {
     Pki { root, issuing }
 }
 
+/// A signature over a digest as a device gives it: `r` and `s`, by OpenSSL.
+pub(crate) fn sign_raw(key: &P256Key, digest: &[u8; 32]) -> [u8; 64] {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), &*key.to_pkcs8().unwrap()).unwrap();
+    std::fs::write(folder.path().join("digest"), digest).unwrap();
+    let sign = ["pkeyutl", "-sign", "-keyform", "DER", "-inkey", "key", "-in", "digest", "-out", "signature"];
+    let (good, said) = openssl(folder.path(), &sign);
+    assert!(good, "{said}");
+    let der = std::fs::read(folder.path().join("signature")).unwrap();
+    // SEQUENCE of two INTEGERs, each shorter than 128 bytes.
+    let (mut raw, mut at) = ([0; 64], 2);
+    for half in [0, 32] {
+        let length = usize::from(der[at + 1]);
+        let integer = &der[at + 2..at + 2 + length];
+        let digits = &integer[length.saturating_sub(32)..];
+        raw[half + 32 - digits.len()..half + 32].copy_from_slice(digits);
+        at += 2 + length;
+    }
+    raw
+}
+
 pub(crate) fn openssl(folder: &Path, args: &[&str]) -> (bool, String) {
     let out = Command::new("openssl").current_dir(folder).args(args).output().expect("openssl is installed");
     (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr))

@@ -265,7 +265,7 @@ async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static s
 async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str, code: Option<&str>) -> Result<Response, Problem> {
     let at = now();
     let approved = profile::pump(csr, names)?.with_revocation(crate::status::places(&hub.config));
-    let cert: Cert = hub.issuing.sign(&approved, &crate::server::serial()?, at)?;
+    let cert: Cert = crate::ca::sign(&hub.issuing, approved, at).await?;
     let row = NewCertificate {
         serial: cert.serial().to_string(),
         fingerprint: cert.fingerprint(),

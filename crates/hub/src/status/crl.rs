@@ -49,7 +49,7 @@ async fn current(hub: &Hub) -> Result<Arc<[u8]>, Trouble> {
     };
     let entries = revoked.iter().map(entry).collect::<Result<Vec<_>, wardline_pki::PkiError>>()?;
     let number = hub.store.next_crl_number().await?;
-    let der: Arc<[u8]> = hub.issuing.sign_crl(number, &entries, at, at + LASTS)?.into();
+    let der: Arc<[u8]> = crate::ca::sign_crl(&hub.issuing, number, entries, [at, at + LASTS]).await?.into();
     *kept = Some(Kept { at, changes, der: Arc::clone(&der) });
     Ok(der)
 }

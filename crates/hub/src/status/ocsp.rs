@@ -45,10 +45,10 @@ struct Signed {
 
 impl Desk {
     /// A responder with a fresh key. The key lives in memory only.
-    fn open(hub: &Hub, at: Time) -> Result<Self, Trouble> {
+    async fn open(hub: &Hub, at: Time) -> Result<Self, Trouble> {
         let key = P256Key::generate()?;
         let content = profile::responder(key.spki(), "Wardline OCSP responder", &hub.config.hospital)?;
-        let cert = hub.issuing.sign(&content, &crate::server::serial()?, at)?;
+        let cert = crate::ca::sign(&hub.issuing, content, at).await?;
         let responder = Responder::new(hub.issuing.cert(), cert, key)?;
         Ok(Self { responder, signed: Mutex::default() })
     }
@@ -136,7 +136,7 @@ async fn desk(hub: &Hub, at: Time) -> Result<Arc<Desk>, Trouble> {
     if let Some(desk) = fresh {
         return Ok(Arc::clone(desk));
     }
-    let desk = Arc::new(Desk::open(hub, at)?);
+    let desk = Arc::new(Desk::open(hub, at).await?);
     *kept = Some(Arc::clone(&desk));
     Ok(desk)
 }
