@@ -12,9 +12,11 @@
 //! | [`plan`] | which pumps get a new goal now? |
 //! | [`adoption`] | how fast is a release spreading, and who is behind? |
 //! | [`correlate`] | is one identity in two places? |
+//! | [`approval`] | may this pump enrol without a person? |
 //! | [`manifest`] | which pumps does the hospital's list expect, and which rows are wrong? |
 
 pub mod adoption;
+pub mod approval;
 pub mod correlate;
 pub mod explain;
 pub mod lifecycle;

@@ -13,6 +13,7 @@
 //! | `door` | one listener: seats, time limits, who was turned away |
 //! | `patience` | time limits on bodies and on peers that do not read |
 //! | `refusals` | which refusals of strangers go into the audit |
+//! | `approval` | who may enrol without a person |
 //! | `est` | RFC 7030 enrolment |
 //! | `repo` | TUF metadata and artifacts, served and accepted |
 //! | `link` | the live link's server side |
@@ -21,6 +22,7 @@
 //! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
 //! | `server` | starts and ends all of it |
 
+pub mod approval;
 mod ca;
 pub mod changes;
 pub mod clock;

@@ -11,3 +11,20 @@
 -- Take-down: levels, expiry, clones.
 
 -- Provisioning.
+CREATE TABLE settings (
+  name {TEXT} NOT NULL PRIMARY KEY,
+  value {TEXT} NOT NULL,
+  revision BIGINT NOT NULL,
+  changed BIGINT NOT NULL,
+  changed_by {TEXT} NOT NULL
+);
+CREATE TABLE approvals_by_rule (
+  pump {TEXT} NOT NULL PRIMARY KEY,
+  rule {TEXT} NOT NULL,
+  at BIGINT NOT NULL
+);
+CREATE INDEX approvals_by_rule_name ON approvals_by_rule (rule);
+CREATE TABLE pump_profiles (
+  pump {TEXT} NOT NULL PRIMARY KEY,
+  profile {TEXT} NOT NULL
+);

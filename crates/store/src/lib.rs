@@ -22,6 +22,7 @@
 //! by side in `engine`. It reads no clock: `now` is always an argument. It decides nothing: `fleet` does.
 
 mod accounts;
+mod approvals;
 mod audit;
 mod backup;
 mod certificates;
@@ -42,6 +43,7 @@ mod reports;
 mod rollouts;
 mod rotate;
 mod row;
+mod settings;
 mod sightings;
 mod store;
 mod writer;
@@ -65,6 +67,7 @@ pub use pumps::{
 pub use repo::{Artifact, ArtifactRow, MetadataFile, NewRelease, Publication, ReleaseRow, ReleaseState};
 pub use reports::NewReport;
 pub use rollouts::{AdoptionSample, NewRollout, RolloutRow, RolloutState};
+pub use settings::{Setting, SettingRow};
 pub use sightings::{Sighting, SightingRow};
 pub use store::Store;
 

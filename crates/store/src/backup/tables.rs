@@ -228,6 +228,13 @@ pub(crate) const TABLES: &[Table] = &[
             ("last_seen", Int),
         ],
     },
+    Table {
+        name: "settings",
+        key: 1,
+        columns: &[("name", Text), ("value", Text), ("revision", Int), ("changed", Int), ("changed_by", Text)],
+    },
+    Table { name: "approvals_by_rule", key: 1, columns: &[("pump", Text), ("rule", Text), ("at", Int)] },
+    Table { name: "pump_profiles", key: 1, columns: &[("pump", Text), ("profile", Text)] },
 ];
 
 impl Table {

@@ -11,6 +11,7 @@ mod group;
 mod growth;
 mod kills;
 mod plans;
+mod provisioning;
 mod registry;
 mod rollouts;
 mod sealing;
