@@ -66,6 +66,7 @@ impl People {
             snapshot: &snapshot,
             targets: &targets,
             pharmacists: &public,
+            security: &[],
         };
         let passphrase = passphrase()?;
         write_private(&beside(folder), passphrase.as_bytes())?;

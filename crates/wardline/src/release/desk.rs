@@ -4,8 +4,9 @@
 //! DIR/
 //!   people.json             who holds which duty, with their public keys
 //!   keys/                   the sealed keys; each person takes theirs away
-//!   metadata/               what was published: 1.root.json, 1.targets.json, N.drug-library.json, N.snapshot.json, timestamp.json
+//!   metadata/               what was published: 1.root.json, 1.targets.json, N.drug-library.json, N.trust.json, …
 //!   artifacts/drug-library/ the libraries that were published
+//!   artifacts/trust-anchors/ the sets of trust anchors that were published
 //!   draft/                  what waits for signatures
 //! ```
 //!
@@ -23,12 +24,13 @@ use serde::{Deserialize, Serialize};
 use wardline_hub::repo::Uploaded;
 use wardline_library::Library;
 use wardline_model::{Kind, Span, Time, Version};
+use wardline_release::anchors::AnchorSet;
 use wardline_release::author::{self, Draft, Entry};
 use wardline_release::json::Value;
 use wardline_release::key::PublicKey;
 use wardline_release::limits::MAX_TARGETS_BYTES;
 use wardline_release::meta::{self, Signed, Targets};
-use wardline_release::{release_path, sha256};
+use wardline_release::{release_path, required_role, sha256};
 
 use super::check;
 use super::key::{Duty, OpenKey};
@@ -39,8 +41,8 @@ use crate::fault::{Exit, Fault};
 const LONG: Span = Span::from_h(365 * 24);
 /// How long a snapshot and a timestamp may be used: a month's routine, with days to spare.
 const SHORT: Span = Span::from_h(35 * 24);
-/// The role that answers for drug libraries.
-pub const ROLE: &str = "drug-library";
+/// The kinds that people release here.
+pub const KINDS: [Kind; 2] = [Kind::DrugLibrary, Kind::TrustAnchors];
 
 /// A person with a duty, as `people.json` keeps them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +75,8 @@ pub struct Founders<'a> {
     pub targets: &'a OpenKey,
     /// The pharmacists, at least two: name and public key.
     pub pharmacists: &'a [(String, PublicKey)],
+    /// Those who say which authorities pumps believe; none when they are appointed later.
+    pub security: &'a [(String, PublicKey)],
 }
 
 /// How many have signed the draft.
@@ -93,10 +97,11 @@ impl Standing {
     }
 }
 
-/// A signing desk.
+/// A signing desk, and the kind of release that is worked on.
 #[derive(Clone, Debug)]
 pub struct Desk {
     dir: PathBuf,
+    kind: Kind,
 }
 
 impl Desk {
@@ -106,16 +111,18 @@ impl Desk {
             let message = format!("{} is no signing desk: make one with `wardline release init`", dir.display());
             return Err(Fault::ends(Exit::NotFound, message));
         }
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), kind: Kind::DrugLibrary })
     }
 
     /// Makes a desk: the first root and the first targets are signed, and everybody's public key is written down.
     pub fn found(dir: &Path, founders: &Founders<'_>, now: Time) -> anyhow::Result<Self> {
         check::founders(founders)?;
-        for folder in ["", "metadata", "artifacts", "artifacts/drug-library", "draft", "keys"] {
+        for folder in
+            ["", "metadata", "artifacts", "artifacts/drug-library", "artifacts/trust-anchors", "draft", "keys"]
+        {
             private_folder(&dir.join(folder))?;
         }
-        let desk = Self { dir: dir.to_owned() };
+        let desk = Self { dir: dir.to_owned(), kind: Kind::DrugLibrary };
         if desk.path("1.root.json").exists() {
             bail!("{} is a signing desk already; a second root would not be the one that pumps pin", dir.display());
         }
@@ -130,12 +137,91 @@ impl Desk {
         let pharmacists = role(founders.pharmacists.iter().map(|(_, key)| key.clone()).collect(), 2);
         let signers: Vec<_> = founders.root.iter().map(|key| &key.signing).collect();
         let root = author::root(1, now + LONG, &roles).signed_by(&signers);
-        let targets = author::targets(1, now + LONG, &[(Kind::DrugLibrary, pharmacists)]);
+        let mut delegations = vec![(Kind::DrugLibrary, pharmacists)];
+        if !founders.security.is_empty() {
+            delegations
+                .push((Kind::TrustAnchors, security(founders.security.iter().map(|(_, key)| key.clone()).collect())));
+        }
+        let targets = author::targets(1, now + LONG, &delegations);
         let targets = targets.signed_by(&[&founders.targets.signing]);
         write_private(&desk.dir.join("people.json"), &serde_json::to_vec_pretty(&check::people(founders))?)?;
         write_private(&desk.path("1.targets.json"), &targets.to_bytes())?;
         write_private(&desk.path("1.root.json"), &root.to_bytes())?;
         Ok(desk)
+    }
+
+    /// The same desk for releases of another kind.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> Self {
+        Self { dir: self.dir.clone(), kind }
+    }
+
+    /// The kind of release that is worked on.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The role that answers for this kind.
+    pub const fn role(&self) -> &'static str {
+        required_role(self.kind).0
+    }
+
+    /// What a release of this kind is called.
+    pub const fn noun(&self) -> &'static str {
+        match self.kind {
+            Kind::TrustAnchors => "set of trust anchors",
+            Kind::DrugLibrary | Kind::Firmware | Kind::WirelessProfile | Kind::FirewallPolicy => "library",
+        }
+    }
+
+    /// Who signs releases of this kind.
+    pub const fn signers_noun(&self) -> &'static str {
+        match self.kind {
+            Kind::TrustAnchors => "people of IT security who sign trust anchors",
+            Kind::DrugLibrary | Kind::Firmware | Kind::WirelessProfile | Kind::FirewallPolicy => {
+                "pharmacists who sign drug libraries"
+            }
+        }
+    }
+
+    /// Appoints those who say which authorities pumps believe, in place of those before: the desk's own targets key signs
+    /// that, and snapshot and timestamp are made anew.
+    pub fn appoint(
+        &self,
+        people: &[(String, PublicKey)],
+        targets: &OpenKey,
+        (snapshot, timestamp): (&OpenKey, &OpenKey),
+        now: Time,
+    ) -> anyhow::Result<()> {
+        check::appointed(people, &self.people()?)?;
+        let (number, _) = self.newest("targets")?.context("there is no targets metadata")?;
+        let top = self.top()?;
+        let mut delegations = Vec::new();
+        for kind in KINDS {
+            let known = top.delegations.iter().find(|role| role.name == required_role(kind).0);
+            let role = |role: &meta::Delegation| {
+                let keys = role.signers.key_ids.iter().filter_map(|id| top.keys.get(id).cloned()).collect();
+                author::Role { keys, threshold: role.signers.threshold }
+            };
+            match kind {
+                Kind::TrustAnchors => {
+                    delegations.push((kind, security(people.iter().map(|(_, key)| key.clone()).collect())));
+                }
+                _ => delegations.extend(known.map(|found| (kind, role(found)))),
+            }
+        }
+        let signed = author::targets(number + 1, now + LONG, &delegations).signed_by(&[&targets.signing]).to_bytes();
+        let new = vec![(format!("{}.targets.json", number + 1), signed)];
+        let files = self.sealed(new, (snapshot, timestamp), now)?;
+        let mut all: Vec<_> = self.people()?.into_iter().filter(|person| person.duty != Duty::Trust).collect();
+        all.extend(people.iter().map(|(holder, key)| Person {
+            holder: holder.clone(),
+            duty: Duty::Trust,
+            public: key.to_hex(),
+        }));
+        write_private(&self.dir.join("people.json"), &serde_json::to_vec_pretty(&all)?)?;
+        private_folder(&self.dir.join("artifacts/trust-anchors"))?;
+        self.write_all(files)
     }
 
     /// Where sealed keys are written at first.
@@ -170,19 +256,15 @@ impl Desk {
     /// The newest published file of a role, with its number.
     pub fn newest(&self, role: &str) -> anyhow::Result<Option<(u64, Vec<u8>)>> {
         let files = self.metadata()?;
-        let numbered = |(name, bytes): (String, Vec<u8>)| {
-            let (number, rest) = name.strip_suffix(".json")?.split_once('.')?;
-            Some((number.parse::<u64>().ok().filter(|_| rest == role)?, bytes))
-        };
-        Ok(files.into_iter().filter_map(numbered).max_by_key(|(number, _)| *number))
+        Ok(newest_of(&files, role).map(|(number, bytes)| (number, bytes.clone())))
     }
 
     /// The releases that the newest published metadata lists, by version.
     pub fn published(&self) -> anyhow::Result<Vec<Entry>> {
-        self.newest(ROLE)?.map_or_else(|| Ok(Vec::new()), |(_, bytes)| check::entries(&bytes))
+        self.newest(self.role())?.map_or_else(|| Ok(Vec::new()), |(_, bytes)| check::entries(self.kind, &bytes))
     }
 
-    /// The bytes of a published or drafted library.
+    /// The bytes of a published or drafted release.
     pub fn artifact(&self, version: Version) -> anyhow::Result<Vec<u8>> {
         let kept = self.artifact_path(version);
         if kept.exists() { read(&kept) } else { read(&self.drafted_path(version)) }
@@ -196,15 +278,26 @@ impl Desk {
 
     /// Drafts a release of this library: nobody has signed it yet.
     pub fn draft(&self, library: &Library, notes: &str, now: Time) -> anyhow::Result<()> {
+        let artifact = library.to_canonical_bytes();
+        self.draft_entry(check::entry(library, &artifact, notes), &artifact, now)
+    }
+
+    /// Drafts a release of this set of trust anchors: nobody has signed it yet.
+    pub fn draft_anchors(&self, set: &AnchorSet, notes: &str, now: Time) -> anyhow::Result<()> {
+        let artifact = set.to_bytes();
+        self.of(Kind::TrustAnchors).draft_entry(check::anchors_entry(set, &artifact, notes)?, &artifact, now)
+    }
+
+    fn draft_entry(&self, entry: Entry, artifact: &[u8], now: Time) -> anyhow::Result<()> {
         self.no_draft()?;
         let mut entries = self.published()?;
-        let version = library.version();
+        let version = entry.reference.version;
         if let Some(last) = entries.iter().map(|entry| entry.reference.version).max().filter(|last| version <= *last) {
-            bail!("library {version} is not newer than {last}, which was released: give --version {}", last.0 + 1);
+            let noun = self.noun();
+            bail!("{noun} {version} is not newer than {last}, which was released: give --version {}", last.0 + 1);
         }
-        let artifact = library.to_canonical_bytes();
-        entries.push(check::entry(library, &artifact, notes));
-        write_private(&self.drafted_path(version), &artifact)?;
+        entries.push(entry);
+        write_private(&self.drafted_path(version), artifact)?;
         self.write_draft(&entries, now)
     }
 
@@ -213,23 +306,29 @@ impl Desk {
         self.no_draft()?;
         let mut entries = self.published()?;
         let found = entries.iter_mut().find(|entry| entry.reference.version == version);
-        let found =
-            found.ok_or_else(|| Fault::ends(Exit::NotFound, format!("library {version} was never released here")))?;
+        let found = found
+            .ok_or_else(|| Fault::ends(Exit::NotFound, format!("{} {version} was never released here", self.noun())))?;
         found.withdrawn = Some(reason.to_owned());
         self.write_draft(&entries, now)
     }
 
     /// The draft's bytes with its number, if one waits.
     pub fn drafted(&self) -> anyhow::Result<Option<(PathBuf, u64, Vec<u8>)>> {
-        let number = self.newest(ROLE)?.map_or(1, |(number, _)| number + 1);
-        let path = self.dir.join("draft").join(format!("{number}.{ROLE}.json"));
+        let role = self.role();
+        let number = self.newest(role)?.map_or(1, |(number, _)| number + 1);
+        let path = self.dir.join("draft").join(format!("{number}.{role}.json"));
         if path.exists() { Ok(Some((path.clone(), number, read(&path)?))) } else { Ok(None) }
     }
 
-    /// Gives a draft up.
+    /// Gives the draft of this kind up.
     pub fn drop_draft(&self) -> anyhow::Result<()> {
+        let (role, artifact) = (format!(".{}.json", self.role()), format!("{}-", self.draft_word()));
         for entry in fs::read_dir(self.dir.join("draft"))? {
-            fs::remove_file(entry?.path())?;
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(&role) || name.starts_with(&artifact) {
+                fs::remove_file(&path)?;
+            }
         }
         Ok(())
     }
@@ -239,12 +338,12 @@ impl Desk {
         let (path, _, bytes) = self.drafted()?.ok_or_else(nothing_drafted)?;
         check::draft(self, &bytes)?;
         if !self.standing()?.may.contains(&key.holder) && !self.standing()?.have.contains(&key.holder) {
-            let message = format!("{} is not one of the pharmacists who sign drug libraries here", key.holder);
+            let message = format!("{} is not one of the {} here", key.holder, self.signers_noun());
             return Err(Fault::ends(Exit::NotAllowed, message));
         }
         let mut draft = Draft::parse(&bytes).map_err(|why| anyhow!("{} {why}", path.display()))?;
         let id = key.public().id();
-        if !self.pharmacists()?.iter().any(|(known, _)| *known == id) {
+        if !self.signers()?.iter().any(|(known, _)| *known == id) {
             let message = format!("this key of {} is not the one that the root's people vouched for", key.holder);
             return Err(Fault::ends(Exit::NotAllowed, message));
         }
@@ -258,9 +357,9 @@ impl Desk {
         let (_, _, bytes) = self.drafted()?.ok_or_else(nothing_drafted)?;
         let file: Signed<Targets> = meta::read(&bytes, MAX_TARGETS_BYTES).map_err(|why| anyhow!("the draft {why}"))?;
         let top = self.top()?;
-        let role = top.delegations.iter().find(|role| role.name == ROLE).context("targets name no pharmacists")?;
+        let role = self.delegation(&top)?;
         let mut standing = Standing { have: Vec::new(), may: Vec::new(), need: role.signers.threshold };
-        for (id, holder) in self.pharmacists()? {
+        for (id, holder) in self.signers()? {
             let alone = wardline_release::threshold::Signers { key_ids: [id].into(), threshold: 1 };
             match file.check(&alone, &top.keys) {
                 Ok(()) => standing.have.push(holder),
@@ -277,16 +376,17 @@ impl Desk {
         let standing = self.standing()?;
         if !standing.is_enough() {
             let message = format!(
-                "{} of {} pharmacists have signed; still possible: {}",
+                "{} of {} {} have signed; still possible: {}",
                 standing.have.len(),
                 standing.need,
+                self.signers_noun(),
                 standing.may.join(", ")
             );
             return Err(Fault::ends(Exit::NotAllowed, message));
         }
         check::draft(self, &bytes)?;
-        let drafted = check::entries(&bytes)?;
-        let files = self.sealed((number, &bytes), (snapshot, timestamp), now)?;
+        let drafted = check::entries(self.kind, &bytes)?;
+        let files = self.sealed(vec![(format!("{number}.{}.json", self.role()), bytes)], (snapshot, timestamp), now)?;
         for entry in &drafted {
             let version = entry.reference.version;
             if !self.artifact_path(version).exists() {
@@ -300,8 +400,10 @@ impl Desk {
 
     /// Signs snapshot and timestamp anew, so that pumps can go on proving that what they see is fresh.
     pub fn refresh(&self, snapshot: &OpenKey, timestamp: &OpenKey, now: Time) -> anyhow::Result<()> {
-        let (number, bytes) = self.newest(ROLE)?.ok_or_else(|| anyhow!("nothing was published yet"))?;
-        let files = self.sealed((number, &bytes), (snapshot, timestamp), now)?;
+        if !self.path("timestamp.json").exists() {
+            bail!("nothing was published yet");
+        }
+        let files = self.sealed(Vec::new(), (snapshot, timestamp), now)?;
         self.write_all(files)
     }
 
@@ -313,16 +415,21 @@ impl Desk {
         }
         let newest =
             |role: &str| self.newest(role).map(|found| found.map(|(number, _)| format!("{number}.{role}.json")));
-        let current = [newest("targets")?, newest(ROLE)?, newest("snapshot")?, Some("timestamp.json".to_owned())];
+        let mut current = vec![newest("targets")?, newest("snapshot")?, Some("timestamp.json".to_owned())];
+        for kind in KINDS {
+            current.push(newest(required_role(kind).0)?);
+        }
         for (name, bytes) in self.metadata()? {
             if name.ends_with(".root.json") || current.iter().flatten().any(|known| *known == name) {
                 upload.metadata.insert(name, STANDARD.encode(bytes));
             }
         }
-        for entry in self.published()? {
-            let version = entry.reference.version;
-            let path = release_path(Kind::DrugLibrary, version);
-            upload.artifacts.insert(path, STANDARD.encode(self.artifact(version)?));
+        for desk in KINDS.map(|kind| self.of(kind)) {
+            for entry in desk.published()? {
+                let version = entry.reference.version;
+                let path = release_path(desk.kind, version);
+                upload.artifacts.insert(path, STANDARD.encode(desk.artifact(version)?));
+            }
         }
         Ok(upload)
     }
@@ -334,38 +441,46 @@ impl Desk {
         Ok(signed.meta)
     }
 
-    /// The pharmacists' key ids and names.
-    fn pharmacists(&self) -> anyhow::Result<Vec<(String, String)>> {
+    /// The role of this kind, as targets name it.
+    fn delegation<'a>(&self, top: &'a Targets) -> anyhow::Result<&'a meta::Delegation> {
+        let found = top.delegations.iter().find(|role| role.name == self.role());
+        found.with_context(|| match self.kind {
+            Kind::TrustAnchors => "nobody was appointed to sign trust anchors: `wardline release appoint`",
+            _ => "targets name no pharmacists",
+        })
+    }
+
+    /// The key ids and names of those who sign this kind.
+    fn signers(&self) -> anyhow::Result<Vec<(String, String)>> {
         let people = self.people()?;
         let top = self.top()?;
-        let role = top.delegations.iter().find(|role| role.name == ROLE).context("targets name no pharmacists")?;
         let name = |id: &String| {
             let found = people.iter().find(|person| person.key_id().as_ref() == Some(id));
             (id.clone(), found.map_or_else(|| id.chars().take(8).collect(), |person| person.holder.clone()))
         };
-        Ok(role.signers.key_ids.iter().map(name).collect())
+        Ok(self.delegation(&top)?.signers.key_ids.iter().map(name).collect())
     }
 
-    /// The new files, verified together with those that stay.
+    /// The new files with a new snapshot and timestamp, verified together with those that stay.
     fn sealed(
         &self,
-        (number, delegated): (u64, &[u8]),
+        mut files: Vec<(String, Vec<u8>)>,
         (snapshot, timestamp): (&OpenKey, &OpenKey),
         now: Time,
     ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-        let (top, targets) = self.newest("targets")?.context("there is no targets metadata")?;
-        let next = self.newest("snapshot")?.map_or(1, |(number, _)| number + 1);
-        let before = self.metadata()?.get("timestamp.json").map(|bytes| check::number(bytes)).transpose()?;
-        let listed = [("targets", top, targets.as_slice()), (ROLE, number, delegated)];
+        let mut all = self.metadata()?;
+        let before = all.get("timestamp.json").map(|bytes| check::number(bytes)).transpose()?;
+        let next = newest_of(&all, "snapshot").map_or(1, |(number, _)| number + 1);
+        all.extend(files.iter().cloned());
+        let roles = ["targets"].into_iter().chain(KINDS.map(|kind| required_role(kind).0));
+        let listed: Vec<_> = roles
+            .filter_map(|role| newest_of(&all, role).map(|(number, bytes)| (role, number, bytes.as_slice())))
+            .collect();
         let shot = author::snapshot(next, now + SHORT, &listed).signed_by(&[&snapshot.signing]).to_bytes();
         let stamp = author::timestamp(before.unwrap_or(0) + 1, now + SHORT, (next, &shot));
         let stamp = stamp.signed_by(&[&timestamp.signing]).to_bytes();
-        let files = vec![
-            (format!("{number}.{ROLE}.json"), delegated.to_vec()),
-            (format!("{next}.snapshot.json"), shot),
-            ("timestamp.json".to_owned(), stamp),
-        ];
-        let mut all = self.metadata()?;
+        files.push((format!("{next}.snapshot.json"), shot));
+        files.push(("timestamp.json".to_owned(), stamp));
         all.extend(files.iter().cloned());
         check::as_a_pump(self, &all, now)?;
         Ok(files)
@@ -380,9 +495,10 @@ impl Desk {
     }
 
     fn write_draft(&self, entries: &[Entry], now: Time) -> anyhow::Result<()> {
-        let number = self.newest(ROLE)?.map_or(1, |(number, _)| number + 1);
+        let role = self.role();
+        let number = self.newest(role)?.map_or(1, |(number, _)| number + 1);
         let draft = author::delegated(number, now + LONG, entries);
-        write_private(&self.dir.join("draft").join(format!("{number}.{ROLE}.json")), &draft.to_bytes())
+        write_private(&self.dir.join("draft").join(format!("{number}.{role}.json")), &draft.to_bytes())
     }
 
     fn no_draft(&self) -> anyhow::Result<()> {
@@ -399,16 +515,39 @@ impl Desk {
     }
 
     fn artifact_path(&self, version: Version) -> PathBuf {
-        self.dir.join("artifacts").join(ROLE).join(format!("{version}.json"))
+        self.dir.join("artifacts").join(self.kind.as_str()).join(format!("{version}.json"))
     }
 
     fn drafted_path(&self, version: Version) -> PathBuf {
-        self.dir.join("draft").join(format!("library-{version}.json"))
+        self.dir.join("draft").join(format!("{}-{version}.json", self.draft_word()))
+    }
+
+    /// What the drafted artifact's file begins with.
+    const fn draft_word(&self) -> &'static str {
+        match self.kind {
+            Kind::TrustAnchors => "anchors",
+            Kind::DrugLibrary | Kind::Firmware | Kind::WirelessProfile | Kind::FirewallPolicy => "library",
+        }
     }
 }
 
+/// The newest file of a role among these, with its number.
+fn newest_of<'a>(files: &'a BTreeMap<String, Vec<u8>>, role: &str) -> Option<(u64, &'a Vec<u8>)> {
+    let numbered = |(name, bytes): (&String, &'a Vec<u8>)| {
+        let (number, rest) = name.strip_suffix(".json")?.split_once('.')?;
+        Some((number.parse::<u64>().ok().filter(|_| rest == role)?, bytes))
+    };
+    files.iter().filter_map(numbered).max_by_key(|(number, _)| *number)
+}
+
+/// The role of those who say which authorities pumps believe: two of them sign where there are two.
+fn security(keys: Vec<PublicKey>) -> author::Role {
+    let threshold = if keys.len() > 1 { 2 } else { 1 };
+    author::Role { keys, threshold }
+}
+
 fn nothing_drafted() -> anyhow::Error {
-    Fault::ends(Exit::NotFound, "nothing waits for signatures: `wardline release draft --library FILE` makes a draft")
+    Fault::ends(Exit::NotFound, "nothing waits for signatures: `wardline release draft` makes a draft")
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -27,8 +27,76 @@ pub struct Init {
     /// A pharmacist's key file, made by `wardline release key` on their own machine; only its public half is read
     #[arg(long, value_name = "FILE")]
     pharmacist_key: Vec<PathBuf>,
+    /// A person of IT security who says which authorities pumps believe; where there are two, both sign
+    #[arg(long, value_name = "NAME")]
+    security: Vec<String>,
     #[command(flatten)]
     pass: From,
+}
+
+/// Appoints the people of IT security who sign trust anchors (`wardline ca roll-over`), in place of those before. Where two
+/// are named, two sign.
+#[derive(Args)]
+pub struct Appoint {
+    /// A person whose key is made here
+    #[arg(long, value_name = "NAME")]
+    security: Vec<String>,
+    /// A person's key file, made by `wardline release key --duty trust`; only its public half is read
+    #[arg(long, value_name = "FILE")]
+    security_key: Vec<PathBuf>,
+    /// The key that says who answers for what [default: the one in the desk's keys folder]
+    #[arg(long, value_name = "FILE")]
+    targets_key: Option<PathBuf>,
+    /// The key that signs snapshots [default: the one in the desk's keys folder]
+    #[arg(long, value_name = "FILE")]
+    snapshot_key: Option<PathBuf>,
+    /// The key that signs timestamps [default: the one in the desk's keys folder]
+    #[arg(long, value_name = "FILE")]
+    timestamp_key: Option<PathBuf>,
+    #[command(flatten)]
+    pass: From,
+}
+
+impl Appoint {
+    /// Makes keys where they are asked for, and signs who answers for trust anchors.
+    pub fn run(self, desk: &Desk, dir: &Path) -> anyhow::Result<()> {
+        let new: Vec<_> =
+            self.security.iter().map(|name| OpenKey::generate(name, Duty::Trust)).collect::<Result<_, _>>()?;
+        let mut people: Vec<_> = new.iter().map(|key| (key.holder.clone(), key.public())).collect();
+        people.extend(public_halves(&self.security_key, Duty::Trust)?);
+        let open = |path: &Option<PathBuf>, duty: Duty| {
+            let path = path.clone().map_or_else(|| only_key(dir, duty), Ok)?;
+            let file = KeyFile::read(&path)?;
+            file.open(&self.pass.get(&format!("{} ({})", file.holder, duty.as_str()), Asked::Known)?)
+        };
+        let targets = open(&self.targets_key, Duty::Targets)?;
+        let (snapshot, timestamp) =
+            (open(&self.snapshot_key, Duty::Snapshot)?, open(&self.timestamp_key, Duty::Timestamp)?);
+        for key in &new {
+            let whose = format!("{} ({})", key.holder, key.duty.as_str());
+            let sealed = key.seal(&self.pass.get(&whose, Asked::New)?, Cost::Real)?;
+            sealed.write(&Desk::keys(dir).join(file_name(&key.holder, key.duty)))?;
+        }
+        desk.appoint(&people, &targets, (&snapshot, &timestamp), print::now())?;
+        let names: Vec<_> = people.iter().map(|(holder, _)| holder.as_str()).collect();
+        println!(
+            "{} sign trust anchors from now on. Give the hub the news: wardline release publish",
+            names.join(" and ")
+        );
+        Ok(())
+    }
+}
+
+/// The people of these key files, who must have this duty.
+fn public_halves(files: &[PathBuf], duty: Duty) -> anyhow::Result<Vec<(String, PublicKey)>> {
+    let read = |path: &PathBuf| {
+        let file = KeyFile::read(path)?;
+        if file.duty != duty {
+            bail!("{} is a key for {}, not for {}", path.display(), file.duty.as_str(), duty.as_str());
+        }
+        Ok((file.holder.clone(), file.public()?))
+    };
+    files.iter().map(read).collect()
 }
 
 /// Makes one person's key in a sealed file.
@@ -64,7 +132,7 @@ impl Init {
         if dir.join("metadata").exists() {
             bail!("{} is a signing desk already", dir.display());
         }
-        for holder in self.root.iter().chain(&self.pharmacist) {
+        for holder in self.root.iter().chain(&self.pharmacist).chain(&self.security) {
             check_holder(holder)?;
         }
         let make = |holder: &str, duty| OpenKey::generate(holder, duty);
@@ -74,23 +142,21 @@ impl Init {
         let new: Vec<_> = self.pharmacist.iter().map(|h| make(h, Duty::DrugLibrary)).collect::<Result<_, _>>()?;
         let mut pharmacists: Vec<(String, PublicKey)> =
             new.iter().map(|key| (key.holder.clone(), key.public())).collect();
-        for path in &self.pharmacist_key {
-            let file = KeyFile::read(path)?;
-            if file.duty != Duty::DrugLibrary {
-                bail!("{} is a key for {}, not a pharmacist's", path.display(), file.duty.as_str());
-            }
-            pharmacists.push((file.holder.clone(), file.public()?));
-        }
+        pharmacists.extend(public_halves(&self.pharmacist_key, Duty::DrugLibrary)?);
+        let security: Vec<_> =
+            self.security.iter().map(|holder| make(holder, Duty::Trust)).collect::<Result<_, _>>()?;
+        let trusted: Vec<_> = security.iter().map(|key| (key.holder.clone(), key.public())).collect();
         let founders = Founders {
             root: &root,
             timestamp: &timestamp,
             snapshot: &snapshot,
             targets: &targets,
             pharmacists: &pharmacists,
+            security: &trusted,
         };
         super::check::founders(&founders)?;
         let mut sealed = Vec::new();
-        for key in root.iter().chain([&timestamp, &snapshot, &targets]).chain(&new) {
+        for key in root.iter().chain([&timestamp, &snapshot, &targets]).chain(&new).chain(&security) {
             let whose = format!("{} ({})", key.holder, key.duty.as_str());
             sealed.push(key.seal(&self.pass.get(&whose, Asked::New)?, Cost::Real)?);
         }

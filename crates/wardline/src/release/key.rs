@@ -41,6 +41,8 @@ pub enum Duty {
     Targets,
     /// Drug libraries: a pharmacist.
     DrugLibrary,
+    /// Which authorities pumps believe: IT security.
+    Trust,
 }
 
 impl Duty {
@@ -52,6 +54,7 @@ impl Duty {
             Self::Snapshot => "snapshot",
             Self::Targets => "targets",
             Self::DrugLibrary => "drug-library",
+            Self::Trust => "trust",
         }
     }
 }

@@ -23,14 +23,15 @@ use wardline_api::RouteId;
 use wardline_api::types::Uploaded as Answer;
 use wardline_library::Library;
 use wardline_library::import::{Format, import};
-use wardline_model::Version;
+use wardline_model::{Kind, Version};
+use wardline_release::anchors::AnchorSet;
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
 use crate::data::write_private;
 use crate::fault::{Exit, Fault};
 use crate::print;
-pub use desk::{Desk, Founders};
+pub use desk::{Desk, Founders, KINDS};
 pub use key::{Cost, Duty, KeyFile, OpenKey, file_name};
 use pass::{Asked, From};
 
@@ -47,6 +48,10 @@ For every drug library:
   wardline release sign --key drug-library-cy-dahl.key.json      each of two pharmacists, on their own
   wardline release publish                                      to the hub that you are logged in to
   wardline rollout create drug-library VERSION --reason \"…\"       pumps take it between infusions
+
+To move the fleet to new certificate authorities (`wardline ca roll-over`):
+  wardline release appoint --security \"Eva Ito\" --security \"Finn Moe\"   once
+  wardline release draft --trust-anchors anchors.json           then sign and publish as above
 
 Every month:
   wardline release refresh                                      new dates; else pumps stop believing it is fresh
@@ -74,7 +79,9 @@ enum Command {
     Init(founding::Init),
     /// Make one person's key, to be named by `init --pharmacist-key`
     Key(founding::NewKey),
-    /// Draft a release of a drug library: nobody has signed it yet
+    /// Appoint the people of IT security who sign trust anchors
+    Appoint(founding::Appoint),
+    /// Draft a release of a drug library, or of a set of trust anchors: nobody has signed it yet
     Draft(DraftArgs),
     /// Sign the draft as one person, after reading what is signed
     Sign(Sign),
@@ -98,8 +105,11 @@ enum Command {
 #[derive(Args)]
 struct DraftArgs {
     /// The drug library: .xlsx, .csv or .json
-    #[arg(long, value_name = "FILE", required_unless_present = "drop")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["drop", "trust_anchors"])]
     library: Option<PathBuf>,
+    /// The set of trust anchors that `wardline ca roll-over anchors` wrote
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["library", "version"])]
+    trust_anchors: Option<PathBuf>,
     /// Its version, instead of the one that the file says
     #[arg(long)]
     version: Option<u64>,
@@ -107,7 +117,7 @@ struct DraftArgs {
     #[arg(long, default_value = "")]
     notes: String,
     /// Give up the draft that waits
-    #[arg(long, conflicts_with_all = ["library", "version"])]
+    #[arg(long, conflicts_with_all = ["library", "version", "trust_anchors"])]
     drop: bool,
 }
 
@@ -154,6 +164,7 @@ pub fn run(args: ReleaseArgs, access: &Access) -> anyhow::Result<()> {
     match args.command {
         Command::Init(init) => init.run(&args.dir),
         Command::Key(key) => key.run(),
+        Command::Appoint(appoint) => appoint.run(&open()?, &args.dir),
         Command::Draft(draft) => draft.run(&open()?),
         Command::Sign(sign) => sign.run(&open()?),
         Command::Status => show::status(&open()?, print::now()),
@@ -172,11 +183,22 @@ pub fn run(args: ReleaseArgs, access: &Access) -> anyhow::Result<()> {
 impl DraftArgs {
     fn run(self, desk: &Desk) -> anyhow::Result<()> {
         if self.drop {
-            desk.drop_draft()?;
+            for kind in KINDS {
+                desk.of(kind).drop_draft()?;
+            }
             println!("The draft is given up; what was published is as it was.");
             return Ok(());
         }
         check_text("notes", &self.notes)?;
+        if let Some(path) = self.trust_anchors {
+            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let set = AnchorSet::parse(&bytes)
+                .map_err(|why| Fault::ends(Exit::NotInOrder, format!("{}: {why}", path.display())))?;
+            desk.draft_anchors(&set, &self.notes, print::now())?;
+            show::draft(&desk.of(Kind::TrustAnchors))?;
+            println!("Nobody has signed it yet. Each of IT security: wardline release sign --key THEIR-KEY.json");
+            return Ok(());
+        }
         let path = self.library.context("name the library: --library FILE")?;
         let mut library = read_library(&path)?;
         if let Some(version) = self.version {
@@ -192,6 +214,7 @@ impl DraftArgs {
 impl Sign {
     fn run(self, desk: &Desk) -> anyhow::Result<()> {
         let file = KeyFile::read(&self.key)?;
+        let desk = &desk.of(if file.duty == Duty::Trust { Kind::TrustAnchors } else { Kind::DrugLibrary });
         show::draft(desk)?;
         if !self.yes {
             show::confirm(&format!("{}, do you sign exactly this?", file.holder))?;
@@ -214,9 +237,14 @@ enum Step {
 
 impl Publish {
     fn run(self, desk: &Desk, dir: &Path, access: &Access, step: Step) -> anyhow::Result<()> {
-        let waits = desk.drafted()?.is_some();
-        if waits && step == Step::Publish && !desk.standing()?.is_enough() {
-            let standing = desk.standing()?;
+        let mut drafts = Vec::new();
+        for desk in KINDS.map(|kind| desk.of(kind)) {
+            if desk.drafted()?.is_some() {
+                drafts.push((desk.standing()?, desk));
+            }
+        }
+        let ready: Vec<_> = drafts.iter().filter(|(standing, _)| standing.is_enough()).map(|(_, desk)| desk).collect();
+        if let Some((standing, _)) = drafts.first().filter(|_| step == Step::Publish && ready.is_empty()) {
             let message = format!(
                 "{} of {} have signed; still possible: {}",
                 standing.have.len(),
@@ -225,7 +253,7 @@ impl Publish {
             );
             return Err(Fault::ends(Exit::NotAllowed, message));
         }
-        if waits || step == Step::Refresh {
+        if !ready.is_empty() || step == Step::Refresh {
             let open = |path: &Option<PathBuf>, duty: Duty| {
                 let path = path.clone().map_or_else(|| founding::only_key(dir, duty), Ok)?;
                 let file = KeyFile::read(&path)?;
@@ -233,7 +261,11 @@ impl Publish {
             };
             let keys = (open(&self.snapshot_key, Duty::Snapshot)?, open(&self.timestamp_key, Duty::Timestamp)?);
             match step {
-                Step::Publish => desk.publish(&keys.0, &keys.1, print::now())?,
+                Step::Publish => {
+                    for desk in ready {
+                        desk.publish(&keys.0, &keys.1, print::now())?;
+                    }
+                }
                 Step::Refresh => desk.refresh(&keys.0, &keys.1, print::now())?,
             }
         }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::{anyhow, bail};
 use wardline_library::{diff, lint};
-use wardline_model::Time;
+use wardline_model::{Kind, Time};
 use wardline_release::author::{Draft, Entry};
 use wardline_release::date;
 
@@ -19,21 +19,20 @@ const MOST_LINES: usize = 40;
 /// The draft in words: what is new, how it differs from the last, what is odd about it, what a pump will show.
 pub fn draft(desk: &Desk) -> anyhow::Result<()> {
     let (path, number, bytes) = desk.drafted()?.ok_or_else(|| {
-        Fault::ends(
-            Exit::NotFound,
-            "nothing waits for signatures: `wardline release draft --library FILE` makes a draft",
-        )
+        Fault::ends(Exit::NotFound, "nothing waits for signatures: `wardline release draft` makes a draft")
     })?;
     check::draft(desk, &bytes)?;
     let parsed = Draft::parse(&bytes).map_err(|why| anyhow!("{} {why}", path.display()))?;
-    println!("Draft {number} of the drug-library role, good until {}.", field(&parsed, "expires"));
+    println!("Draft {number} of the {} role, good until {}.", desk.role(), field(&parsed, "expires"));
     let published = desk.published()?;
-    for entry in check::entries(&bytes)? {
+    for entry in check::entries(desk.kind(), &bytes)? {
         match published.iter().find(|old| old.reference == entry.reference) {
+            None if desk.kind() == Kind::TrustAnchors => believed(desk, &entry, &published)?,
             None => released(desk, &entry, &published)?,
             Some(old) if old.withdrawn != entry.withdrawn => {
                 println!(
-                    "\nWITHDRAWS library {}: {}",
+                    "\nWITHDRAWS {} {}: {}",
+                    desk.noun(),
                     entry.reference.version,
                     print::safe(&entry.withdrawn.unwrap_or_default())
                 );
@@ -82,6 +81,37 @@ fn released(desk: &Desk, entry: &Entry, published: &[Entry]) -> anyhow::Result<(
     Ok(())
 }
 
+/// A set of trust anchors, against the last one that was released.
+fn believed(desk: &Desk, entry: &Entry, published: &[Entry]) -> anyhow::Result<()> {
+    let version = entry.reference.version;
+    let now = check::certificates(&check::anchors(desk, version)?)?;
+    let last = published.iter().filter(|old| old.withdrawn.is_none()).map(|old| old.reference.version).max();
+    let before = match last {
+        Some(last) => check::certificates(&check::anchors(desk, last)?)?,
+        None => Vec::new(),
+    };
+    println!("\nRELEASES trust anchors {version}: a pump that takes it believes a hub under these roots and no other.");
+    println!("  SHA-256 {}", digest(&desk.artifact(version)?));
+    if !entry.notes.is_empty() {
+        println!("  Notes: {}", print::safe(&entry.notes));
+    }
+    for cert in now.iter().chain(before.iter().filter(|old| !now.contains(old))) {
+        let word = match (now.contains(cert), before.contains(cert)) {
+            (true, true) => "stays    ",
+            (true, false) => "NEW      ",
+            (false, _) => "GOES AWAY",
+        };
+        println!("\n  {word} {}", print::safe(&cert.parsed().tbs_certificate.subject.to_string()));
+        println!("            SHA-256 {}", cert.fingerprint());
+        println!("            good until {}", date::print(cert.not_after()));
+    }
+    if last.is_none() {
+        println!("\nIt is the first set: until now a pump believes the root that it was given when it enrolled.");
+    }
+    println!("\nCompare each SHA-256 with the one that the hub's people read to you over another way.");
+    Ok(())
+}
+
 fn some(lines: &[String]) {
     for line in lines.iter().take(MOST_LINES) {
         println!("  {}", print::safe(line));
@@ -110,7 +140,7 @@ pub fn confirm(question: &str) -> anyhow::Result<()> {
 /// What is published, what waits, what runs out when.
 pub fn status(desk: &Desk, now: Time) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    for role in ["root", "targets", super::desk::ROLE, "snapshot"] {
+    for role in ["root", "targets", "drug-library", "trust", "snapshot"] {
         if let Some((number, bytes)) = desk.newest(role)? {
             rows.push(role_row(role, number, &bytes, now)?);
         }
@@ -130,14 +160,25 @@ pub fn status(desk: &Desk, now: Time) -> anyhow::Result<()> {
     } else {
         println!("{}", print::table(&["library", "entries", "state", "notes"], published));
     }
-    if desk.drafted()?.is_none() {
-        println!("\nNothing waits for signatures.");
-        return Ok(());
+    let trust = desk.of(Kind::TrustAnchors);
+    let published: Vec<_> = trust.published()?.iter().map(row).collect();
+    if !published.is_empty() {
+        println!("\n{}", print::table(&["trust anchors", "roots", "state", "notes"], published));
     }
-    let standing = desk.standing()?;
-    let names = |list: &[String]| if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
-    println!("\nA draft waits: {} of {} signatures.", standing.have.len(), standing.need);
-    println!("  signed: {}   may still sign: {}", names(&standing.have), names(&standing.may));
+    let mut waits = false;
+    for desk in [desk, &trust] {
+        if desk.drafted()?.is_none() {
+            continue;
+        }
+        waits = true;
+        let standing = desk.standing()?;
+        let names = |list: &[String]| if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
+        println!("\nA draft of a {} waits: {} of {} signatures.", desk.noun(), standing.have.len(), standing.need);
+        println!("  signed: {}   may still sign: {}", names(&standing.have), names(&standing.may));
+    }
+    if !waits {
+        println!("\nNothing waits for signatures.");
+    }
     Ok(())
 }
 
@@ -157,9 +198,11 @@ pub fn verified(desk: &Desk, now: Time) -> anyhow::Result<()> {
         .map_err(|error| Fault::ends(Exit::NotInOrder, format!("a pump would refuse this: {error}")))?;
     println!("A new pump would believe this desk, from {} on.", digest(&desk.first_root()?));
     for entry in listed {
-        match entry.withdrawn {
-            None => println!("  library {}: its therapy controller would take it", entry.reference.version),
-            Some(why) => println!("  library {}: withdrawn ({})", entry.reference.version, print::safe(&why)),
+        let (noun, version) = (desk.of(entry.reference.kind).noun(), entry.reference.version);
+        match (entry.withdrawn, entry.reference.kind) {
+            (Some(why), _) => println!("  {noun} {version}: withdrawn ({})", print::safe(&why)),
+            (None, Kind::TrustAnchors) => println!("  {noun} {version}: it would put it on trial"),
+            (None, _) => println!("  {noun} {version}: its therapy controller would take it"),
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use wardline_library::demonstration;
 use wardline_model::{Kind, Time, Version, covers};
+use wardline_release::anchors::AnchorSet;
 use wardline_release::release_path;
 
 use super::desk::{Desk, Founders};
@@ -39,6 +40,7 @@ impl People {
             snapshot: &self.snapshot,
             targets: &self.targets,
             pharmacists: &pharmacists,
+            security: &[],
         };
         Desk::found(&dir.join("desk"), &founders, now)
     }
@@ -158,4 +160,67 @@ fn a_key_opens_with_its_passphrase_only_and_as_what_it_is() {
     let mut promoted = file;
     promoted.duty = Duty::Root;
     assert!(said(promoted.open(PASSPHRASE)).contains("was changed"));
+}
+
+/// Two roots, PEM.
+fn roots() -> [String; 2] {
+    use wardline_pki::{Authority, CertSerial, P256Key, profile};
+    [1, 2].map(|n| {
+        let key = P256Key::generate().unwrap();
+        let content = profile::root(key.spki(), &format!("Root {n}"), "St. Elsewhere").unwrap();
+        let root = Authority::self_signed(&content, key, &CertSerial::from_random([n; 16]), print::now()).unwrap();
+        root.cert().to_pem()
+    })
+}
+
+#[test]
+fn trust_anchors_are_signed_by_those_who_were_appointed_and_by_nobody_else() {
+    covers!("N13");
+    let (folder, people, now) = (tempfile::tempdir().unwrap(), people(), print::now());
+    let desk = people.found(folder.path(), now).unwrap();
+    let trust = desk.of(Kind::TrustAnchors);
+    let [old, new] = roots();
+    let set = AnchorSet::new(Version(1), vec![old.clone(), new.clone()]).unwrap();
+    desk.draft_anchors(&set, "the new root beside the old", now).unwrap();
+    let pharmacist = &people.pharmacists[0];
+    assert!(said(trust.sign(pharmacist)).contains("nobody was appointed"));
+
+    let security = ["Eva Ito", "Finn Moe"].map(|name| OpenKey::generate(name, Duty::Trust).unwrap());
+    let named: Vec<_> = security.iter().map(|key| (key.holder.clone(), key.public())).collect();
+    let doubled = [named[0].clone(), ("Gil Orr".to_owned(), named[0].1.clone())];
+    let keys = (&people.snapshot, &people.timestamp);
+    assert!(said(desk.appoint(&doubled, &people.targets, keys, now)).contains("somebody's already"));
+    assert!(
+        said(desk.appoint(&[(named[0].0.clone(), pharmacist.public())], &people.targets, keys, now))
+            .contains("already")
+    );
+    desk.appoint(&named, &people.targets, keys, now).unwrap();
+
+    show::draft(&trust).unwrap();
+    assert!(said(trust.sign(pharmacist)).contains("not one of the people of IT security"));
+    trust.sign(&security[0]).unwrap();
+    assert!(said(trust.publish(&people.snapshot, &people.timestamp, now)).contains("1 of 2"));
+    trust.sign(&security[1]).unwrap();
+    // A drug library that waits for signatures is not touched by it.
+    desk.draft(&demonstration(1).unwrap(), "", now).unwrap();
+    trust.publish(&people.snapshot, &people.timestamp, now).unwrap();
+    assert!(desk.drafted().unwrap().is_some() && trust.drafted().unwrap().is_none());
+    people.publish(&desk, now);
+
+    let listed = check::as_a_pump(&desk, &desk.metadata().unwrap(), now).unwrap();
+    let kinds: Vec<_> = listed.iter().map(|entry| entry.reference.kind).collect();
+    assert_eq!(kinds, [Kind::DrugLibrary, Kind::TrustAnchors]);
+    let upload = desk.upload().unwrap();
+    assert!(upload.metadata.contains_key("2.targets.json") && upload.metadata.contains_key("1.trust.json"));
+    assert!(upload.artifacts.contains_key(&release_path(Kind::TrustAnchors, Version(1))));
+    desk.refresh(&people.snapshot, &people.timestamp, now).unwrap();
+
+    // Retire the old root; and a certificate that is no authority's is no anchor.
+    desk.draft_anchors(&AnchorSet::new(Version(2), vec![new]).unwrap(), "", now).unwrap();
+    show::draft(&trust).unwrap();
+    show::status(&desk, now).unwrap();
+    trust.drop_draft().unwrap();
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned();
+    let junk = AnchorSet::new(Version(3), vec![old, junk]).unwrap();
+    assert!(desk.draft_anchors(&junk, "", now).is_err());
 }
