@@ -35,6 +35,7 @@ const DEBIAN: &[Debian] = &[
     },
     Debian { present: has_rlm_rest, package: "freeradius-rest", suite: "Wi-Fi admission by a real RADIUS server" },
     Debian { present: || has("eapol_test"), package: "eapoltest", suite: "Wi-Fi admission by a real RADIUS server" },
+    Debian { present: || has("swtpm"), package: "swtpm", suite: "a pump's keys in a real software TPM" },
     Debian { present: || postgres_bin().is_some(), package: "postgresql", suite: "the store on PostgreSQL" },
     Debian { present: || has("chromium"), package: "chromium", suite: "the console in a real browser" },
     Debian { present: || has("node"), package: "nodejs", suite: "the console in a real browser" },

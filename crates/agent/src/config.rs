@@ -3,11 +3,14 @@
 //! It holds no secret but, for a pump without a birth certificate, the one-time code of its first enrolment.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use wardline_model::{Model, Serial};
+use zeroize::Zeroizing;
 
 use crate::sealed::Flush;
+use crate::tpm::{Tpm, TpmPlace};
 
 /// The largest configuration file that is read: a page of JSON is below 4 KiB.
 const LARGEST: u64 = 64 * 1024;
@@ -22,6 +25,9 @@ pub struct Config {
     /// that is unsealed from it at boot.
     #[serde(default)]
     pub device_key: Option<PathBuf>,
+    /// Where the pump keeps its private keys.
+    #[serde(default)]
+    pub keys: Keys,
     /// Where the hub is.
     pub hub: HubPlace,
     /// The Unix socket of the therapy controller's port.
@@ -39,6 +45,74 @@ pub struct Config {
     /// How many events the pump keeps while it is offline.
     #[serde(default = "Config::default_queue")]
     pub queue_events: u32,
+}
+
+/// Where the pump keeps its private keys, and what its state folder is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Keys {
+    /// In a sealed file, bound to this machine.
+    Software {
+        /// Files that tell this machine from others; every one must be there whenever the agent starts. When not given:
+        /// those of `/etc/machine-id` and `/proc/device-tree/serial-number` that exist when the key is made.
+        #[serde(default)]
+        bind_to: Option<Vec<PathBuf>>,
+    },
+    /// In a TPM 2.0, which they never leave.
+    Tpm2 {
+        /// The TPM: `/dev/tpmrm0`, or the socket of a software TPM.
+        #[serde(default)]
+        place: TpmPlace,
+        /// Where in the TPM's own memory half of the device key lies.
+        #[serde(default)]
+        nv_index: NvIndex,
+        /// A file with the password of the owner hierarchy, without a line's end; none when it has no password.
+        #[serde(default)]
+        owner_password_file: Option<PathBuf>,
+    },
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::Software { bind_to: None }
+    }
+}
+
+impl Keys {
+    /// The TPM, if there is one.
+    pub(crate) fn tpm(&self) -> std::io::Result<Option<Arc<Tpm>>> {
+        match self {
+            Self::Software { .. } => Ok(None),
+            Self::Tpm2 { place, owner_password_file, .. } => {
+                let password = owner_password_file.as_ref().map(std::fs::read).transpose()?;
+                Ok(Some(Arc::new(Tpm::new(place.clone(), Zeroizing::new(password.unwrap_or_default())))))
+            }
+        }
+    }
+}
+
+/// An index of the part of a TPM's memory that belongs to the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NvIndex(pub u32);
+
+impl Default for NvIndex {
+    /// A number without a meaning that nobody else is known to use.
+    fn default() -> Self {
+        Self(0x0180_5744)
+    }
+}
+
+impl TryFrom<String> for NvIndex {
+    type Error = String;
+    /// The range is the owner's (TCG registry of reserved handles, section 2.2.2).
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match number {
+            Some(number @ 0x0180_0000..=0x01bf_ffff) => Ok(Self(number)),
+            Some(_) | None => Err(format!("nv_index {text:?}: expected \"0x01800000\" to \"0x01bfffff\"")),
+        }
+    }
 }
 
 /// Where the hub is, and who it must prove to be.
@@ -165,7 +239,7 @@ fn check_place(place: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::{Config, Keys};
     use expect_test::expect;
 
     fn with(change: impl FnOnce(&str) -> String) -> Result<Config, String> {
@@ -184,6 +258,10 @@ mod tests {
         let config = with(str::to_owned).expect("good");
         assert_eq!(config.hub.name, "hub.wardline.internal");
         assert_eq!(config.device_key_path().to_str(), Some("/var/lib/wardline-agent/device.key"));
+        assert_eq!(config.keys, Keys::Software { bind_to: None });
+        let tpm = with(|text| text.replace("\"model\"", "\"keys\": {\"tpm2\": {}}, \"model\"")).expect("good");
+        let Keys::Tpm2 { place, nv_index, .. } = tpm.keys else { panic!("a TPM was chosen") };
+        assert_eq!((place.to_string().as_str(), nv_index.0), ("/dev/tpmrm0", 0x0180_5744));
     }
 
     #[test]
@@ -194,5 +272,9 @@ mod tests {
             .assert_eq(&why("hub.example.org:7444", "hub"));
         assert!(why("Halcyon 3", "").contains("is empty"));
         assert!(why("\"state\"", "\"stat\"").contains("unknown field `stat`"));
+        let keys = |keys: &str| why("\"model\"", &format!("\"keys\": {keys}, \"model\""));
+        assert!(keys(r#"{"tpm2": {"place": "tpm0"}}"#).contains("\"tpm0\" is not a TPM: expected /dev/tpmrm0"));
+        assert!(keys(r#"{"tpm2": {"nv_index": "0x1"}}"#).contains("nv_index \"0x1\": expected"));
+        assert!(keys(r#""paper""#).contains("unknown variant"));
     }
 }

@@ -24,17 +24,20 @@ pub use who::Known;
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
-use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time};
+use tokio::time::{Instant, sleep, sleep_until};
+use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time, covers};
 use wardline_pump::{Boot, Effect, Expected, FetchProblem, Input, Journal, LinkEpoch, Machine, Rules, Supports};
 use wardline_wire::link::pump_frame;
 
+use crate::aside::aside;
 use crate::clock::{self, now};
-use crate::config::Config;
+use crate::config::{Config, Keys};
 use crate::controller::{Bundle, Place, Port};
 use crate::fault::{Fault, Killed};
+use crate::identity::KeyHome;
 use crate::outbox::Outbox;
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Session;
@@ -46,6 +49,12 @@ const REPORT_AFTER: Duration = Duration::from_millis(500);
 
 /// How long after a failed write the next one is tried.
 const DISK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long after a TPM did not open the state folder it is asked again, at first …
+const DEVICE_AGAIN: Duration = Duration::from_secs(2);
+
+/// … and at most: a technician who has seen to it stands beside the pump.
+const DEVICE_AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Why an agent ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +100,8 @@ pub async fn run_renewing_with(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut daemon = Daemon::start(config, controller, fault, None)?;
+    let mut stop = pin!(stop);
+    let Some(mut daemon) = Daemon::start(config, controller, fault, None, stop.as_mut()).await? else { return Ok(()) };
     daemon.identity.renew_now();
     daemon.work(stop).await
 }
@@ -107,10 +117,10 @@ pub async fn run_with(
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     match fault.observer().cloned() {
-        None => Daemon::start(config, controller, fault, None)?.work(stop).await,
+        None => live(config, controller, fault, None, stop).await,
         // Boxed, so that an agent that nobody watches has no room for it.
         Some(watched) => {
-            let watched_life = async move { Daemon::start(config, controller, fault, None)?.work(stop).await };
+            let watched_life = live(config, controller, fault, None, stop);
             Box::pin(clock::WATCHED.scope(watched, watched_life)).await
         }
     }
@@ -127,8 +137,48 @@ pub async fn run_as(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut daemon = Daemon::start(config, controller, fault, Some(known))?;
-    daemon.work(stop).await
+    live(config, controller, fault, Some(known), stop).await
+}
+
+async fn live(
+    config: Config,
+    controller: Place,
+    fault: Fault,
+    known: Option<Known>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut stop = pin!(stop);
+    match Daemon::start(config, controller, fault, known, stop.as_mut()).await? {
+        Some(mut daemon) => daemon.work(stop).await,
+        None => Ok(()),
+    }
+}
+
+/// Opens the state folder. A TPM that cannot be reached, or is locked, is asked again for as long as it takes: meanwhile
+/// there is no link, and therapy does not know of any of this (N1).
+async fn opened(
+    config: &Config,
+    fault: &Fault,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<Sealing>, DaemonError> {
+    covers!("N1");
+    let is_slow = matches!(config.keys, Keys::Tpm2 { .. });
+    let mut wait = DEVICE_AGAIN;
+    loop {
+        let (of, fault) = (config.clone(), fault.clone());
+        match aside(is_slow, async move { Sealing::of(&of, fault) }).await {
+            Ok(sealing) => return Ok(Some(sealing)),
+            Err(error) if error.may_heal() => {
+                tracing::error!(%error, again_in_s = wait.as_secs(), "the state folder does not open yet; there is no link");
+                status::Writer::new(config).link(None, &error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = stop.as_mut() => return Ok(None),
+            () = sleep(wait) => wait = (wait * 2).min(DEVICE_AGAIN_AT_MOST),
+        }
+    }
 }
 
 type Fetching = std::pin::Pin<Box<dyn Future<Output = (ReleaseRef, Result<(Expected, Bundle), FetchProblem>)> + Send>>;
@@ -168,12 +218,31 @@ struct HoldOnPort {
 }
 
 impl Daemon {
-    fn start(config: Config, controller: Place, fault: Fault, known: Option<Known>) -> Result<Self, DaemonError> {
+    /// Starts on the state folder, once it opens. `None` when the agent was stopped before.
+    async fn start(
+        config: Config,
+        controller: Place,
+        fault: Fault,
+        known: Option<Known>,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Option<Self>, DaemonError> {
         let lock = lock(&config)?;
+        match opened(&config, &fault, stop).await? {
+            Some(sealing) => Self::start_on(config, controller, sealing, known, lock).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn start_on(
+        config: Config,
+        controller: Place,
+        sealing: Sealing,
+        known: Option<Known>,
+        lock: File,
+    ) -> Result<Self, DaemonError> {
         // The agent's own tests, which let it die at every effect, do not wait for the back-off either. Nobody else is let
         // off it: simulated pumps must not knock harder than real ones.
-        let is_tested = cfg!(test) && fault.is_set();
-        let sealing = Sealing::from_key_file(&config.device_key_path(), config.flush, fault)?;
+        let is_tested = cfg!(test) && sealing.fault().is_set();
         let mut outbox = Outbox::open(&config.state.join("events"), &sealing, config.queue_events)?;
         let started = EventBody::Started { agent: crate::VERSION.to_owned() };
         keep(outbox.record(now(), [started]))?;
@@ -183,12 +252,13 @@ impl Daemon {
         let trust = Trust::open(&config.state, &sealing);
         let identity = known.map_or_else(|| Who::begin(&config, &sealing, &trust), Who::given);
         let status = status::Writer::new(&config);
+        let session = if is_tested { Session::new(|| 0) } else { Session::default() };
         let mut daemon = Self {
             config,
+            session: session.with_slow_key(KeyHome::of(&sealing).is_slow()),
             sealing,
             _lock: lock,
             outbox,
-            session: if is_tested { Session::new(|| 0) } else { Session::default() },
             port: Port::new(controller),
             identity,
             trust,
@@ -245,7 +315,7 @@ impl Daemon {
     }
 
     async fn work(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
-        let mut stop = std::pin::pin!(stop);
+        let mut stop = pin!(stop);
         loop {
             self.carry_out()?;
             self.send_what_waits()?;

@@ -1,7 +1,7 @@
 //! The agent's private parsers, for the targets in `fuzz/`. Compiled only with the feature `fuzzing`.
 
 use crate::fault::Fault;
-use crate::identity::{Kept, answer};
+use crate::identity::{Kept, KeyHome, answer};
 use crate::outbox::Outbox;
 use crate::sealed::{Flush, Sealing};
 
@@ -15,14 +15,20 @@ pub fn est_answer(body: &[u8]) {
 /// # Panics
 /// When it is not.
 pub fn identity(bytes: &[u8]) {
-    if let Ok(kept) = Kept::from_bytes(bytes) {
-        assert!(Kept::from_bytes(&kept.to_bytes()).is_ok_and(|again| again == kept));
+    let home = KeyHome::Software;
+    if let Ok(kept) = Kept::from_bytes(bytes, &home) {
+        assert!(Kept::from_bytes(&kept.to_bytes(), &home).is_ok_and(|again| again == kept));
     }
 }
 
 /// What an opened file of trust anchors holds.
 pub fn trust(bytes: &[u8]) {
     let _ = crate::trust::Kept::from_bytes(bytes);
+}
+
+/// An answer of a TPM, whole or not.
+pub fn tpm_answer(bytes: &[u8]) {
+    crate::tpm::answers(bytes);
 }
 
 /// An event queue whose folder is removed at the end of the process only.

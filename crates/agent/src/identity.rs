@@ -1,6 +1,6 @@
 //! The pump's identity: its key and certificates, made and kept here, enrolled and renewed over EST (RFC 7030).
 //!
-//! The private key is made on the pump and never leaves it. Key, certificates and everything that the pump pins lie in
+//! The private key is made on the pump and never leaves it; with a TPM, it never leaves the TPM. Key, certificates and everything that the pump pins lie in
 //! one sealed file, which is replaced as a whole: a pump that loses power has its old identity or its new one.
 //!
 //! Two rules are kept here. What was pinned (the fleet's root, the hub's goal key, the first release root) never changes
@@ -13,13 +13,15 @@
 //! | file | what it is |
 //! |---|---|
 //! | `kept.rs` | what the sealed file holds |
-//! | `request.rs` | keys, certificate requests, and reading what came back |
+//! | `key.rs` | the private keys, in software or in a TPM |
+//! | `request.rs` | certificate requests, and reading what came back |
 //! | `est.rs` | the HTTPS client of the hub's enrolment listener |
 //! | `steps.rs` | enrol, provision, renew, prove: one step from what is kept to what is kept next |
 //! | `pace.rs` | when the next step is due |
 
 mod est;
 mod kept;
+mod key;
 mod pace;
 mod request;
 mod steps;
@@ -27,6 +29,7 @@ mod steps;
 mod tests;
 
 pub(crate) use kept::{FILE, Kept};
+pub(crate) use key::KeyHome;
 pub(crate) use pace::Pace;
 #[cfg(feature = "fuzzing")]
 pub(crate) use request::answer;

@@ -5,7 +5,9 @@
 //! | `config` | what a maker or hospital sets |
 //! | `identity` | the pump's key and certificates: made here, enrolled and renewed over EST |
 //! | `sealed` | encrypted files and the append-only journal, whole after a power loss at any byte |
+//! | `tpm` | a TPM 2.0, where a pump may keep its keys |
 //! | `tuf` | full TUF verification and background fetching |
+//! | `aside` | conversations that wait for a slow key beside the loop |
 //! | `clock` | the pump's clock |
 //! | `fault` | what a simulation or a test may do to the agent |
 //! | `ledger` | a simulation's witness of events |
@@ -17,6 +19,7 @@
 //! | `controller` | the port to the therapy controller |
 //! | `daemon` | the one loop that owns the state |
 
+mod aside;
 mod clock;
 pub mod config;
 pub mod controller;
@@ -31,6 +34,7 @@ pub mod link;
 pub mod outbox;
 pub mod sealed;
 pub mod session;
+pub mod tpm;
 mod trust;
 pub mod tuf;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
@@ -174,8 +175,22 @@ pub fn client_config(
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ClientConfig>, LinkError> {
     let roots: Vec<Vec<u8>> = roots.iter().map(|root| root.to_vec()).collect();
-    let mut config =
-        believing(&roots)?.with_client_auth_cert(chain, key).map_err(|error| LinkError::OwnKeys(error.to_string()))?;
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key);
+    client_config_of(&roots, chain, key.map_err(|error| LinkError::OwnKeys(error.to_string()))?)
+}
+
+/// The same with a key that may be elsewhere, such as in a TPM.
+///
+/// # Errors
+/// [`LinkError::OwnKeys`].
+pub(crate) fn client_config_of(
+    roots: &[Vec<u8>],
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn SigningKey>,
+) -> Result<Arc<ClientConfig>, LinkError> {
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match().map_err(|error| LinkError::OwnKeys(error.to_string()))?;
+    let mut config = believing(roots)?.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     // One hub, one session; the default keeps room for 256.
     config.resumption = Resumption::in_memory_sessions(1);
     config.enable_early_data = false;

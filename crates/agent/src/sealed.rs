@@ -7,22 +7,27 @@
 //! What sealing cannot see: somebody who puts back an older copy of a whole file. What matters after such a rollback is
 //! guarded elsewhere: the therapy controller keeps its own floor (N13), and the hub skips events that it has already.
 
+mod device;
 mod journal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use device::Device;
 pub use journal::{Journal, Opened};
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey, UnboundKey};
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
+use crate::config::{Config, Keys};
 use crate::fault::{Fault, Killed};
+use crate::tpm::{Tpm, TpmError};
 
 /// Bytes of the device key: AES-256.
 const KEY: usize = 32;
@@ -58,12 +63,41 @@ pub enum SealedError {
         /// The file.
         path: PathBuf,
     },
+    /// The key is bound to a machine, and this is another one.
+    #[error(
+        "{path}, which tells this machine from others, cannot be read ({source}): the state folder belongs to the machine \
+         where it was made, and opens only there"
+    )]
+    Elsewhere {
+        /// What it is bound to.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key was made in the other way.
+    #[error(
+        "{path} was made with the other choice of \"keys\" (software or tpm2) than the configuration now says: choose as \
+         before, or empty the state folder and enrol the pump anew"
+    )]
+    OtherKeys {
+        /// The device key's file.
+        path: PathBuf,
+    },
+    /// The TPM did not do it.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
     /// A test let the agent die here.
     #[error(transparent)]
     Killed(#[from] Killed),
 }
 
 impl SealedError {
+    /// Whether trying again later may help without anybody's hand: a TPM that cannot be reached, or is locked or busy.
+    #[must_use]
+    pub const fn may_heal(&self) -> bool {
+        matches!(self, Self::Tpm(TpmError::Gone { .. } | TpmError::Refused { .. } | TpmError::Garbled { .. }))
+    }
+
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
@@ -86,7 +120,8 @@ pub enum Flush {
 /// The device's own key, and how the disk is treated. Cheap to clone.
 #[derive(Clone)]
 pub struct Sealing {
-    key: std::sync::Arc<Zeroizing<[u8; KEY]>>,
+    key: Arc<Zeroizing<[u8; KEY]>>,
+    tpm: Option<Arc<Tpm>>,
     flush: Flush,
     fault: Fault,
 }
@@ -98,34 +133,37 @@ impl std::fmt::Debug for Sealing {
 }
 
 impl Sealing {
-    /// Reads the device key from its file, or makes the key and the file (readable by its owner only) when there is none.
-    ///
-    /// A maker whose pump has a secure element mounts or unseals this file from there before the agent starts.
+    /// Opens the device key that a configuration names, or makes it when there is none. With a TPM this waits for the TPM.
     ///
     /// # Errors
-    /// [`SealedError::Io`], [`SealedError::Full`], or [`SealedError::Forged`] when the file is not a key.
+    /// [`SealedError`], which says what to do; [`SealedError::may_heal`] tells whether it is worth trying again.
+    pub fn of(config: &Config, fault: Fault) -> Result<Self, SealedError> {
+        Device::new(&config.device_key_path(), &config.keys, config.flush, fault)?.open()
+    }
+
+    /// The same with a key in software: reads it from its file, or makes the key and the file (readable by its owner only)
+    /// when there is none.
+    ///
+    /// # Errors
+    /// As [`Sealing::of`].
     pub fn from_key_file(path: &Path, flush: Flush, fault: Fault) -> Result<Self, SealedError> {
+        Device::new(path, &Keys::default(), flush, fault)?.open()
+    }
+
+    /// The TPM that the key is bound to, if it is.
+    pub(crate) const fn tpm(&self) -> Option<&Arc<Tpm>> {
+        self.tpm.as_ref()
+    }
+
+    /// A password that comes from this key, for a purpose.
+    pub(crate) fn password(&self, purpose: &[u8]) -> Zeroizing<[u8; KEY]> {
         let mut key = Zeroizing::new([0u8; KEY]);
-        match std::fs::read(path) {
-            Ok(bytes) => {
-                let bytes = Zeroizing::new(bytes);
-                if bytes.len() != KEY {
-                    return Err(SealedError::Forged { path: path.to_owned() });
-                }
-                key.copy_from_slice(&bytes);
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                aws_lc_rs::rand::fill(&mut key[..]).map_err(|_| SealedError::Io {
-                    doing: "making the key of",
-                    path: path.to_owned(),
-                    source: std::io::Error::other("the system's random source failed"),
-                })?;
-                let this = Self { key: std::sync::Arc::new(key.clone()), flush, fault: fault.clone() };
-                this.replace(path, &key[..])?;
-            }
-            Err(error) => return Err(SealedError::io("reading the key", path)(error)),
-        }
-        Ok(Self { key: std::sync::Arc::new(key), flush, fault })
+        hkdf::Salt::new(hkdf::HKDF_SHA256, purpose)
+            .extract(&self.key[..])
+            .expand(&[b"wardline agent password 1"], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut key[..]))
+            .expect("32 bytes are within what HKDF gives");
+        key
     }
 
     /// The fault that a test set.

@@ -19,6 +19,7 @@ use wardline_pump::{SessionEffect, SessionInput, SessionTimes, SessionWhy};
 use wardline_wire::link::{self, Bye, ByeReason, CloseReason, Heartbeat, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::{Greeting, limits};
 
+use crate::aside::aside;
 use crate::frames::StreamError;
 use crate::link::{Link, LinkError, connect, is_refusal};
 
@@ -119,6 +120,7 @@ pub struct Session {
     timer: Pin<Box<Sleep>>,
     began: Instant,
     random: fn() -> u64,
+    key_is_slow: bool,
     happened: VecDeque<Happened>,
 }
 
@@ -151,8 +153,15 @@ impl Session {
             timer: Box::pin(sleep_until(began)),
             began,
             random,
+            key_is_slow: false,
             happened: VecDeque::new(),
         }
+    }
+
+    /// The pump's key takes its time, as a TPM does: handshakes are done beside the loop.
+    #[must_use]
+    pub fn with_slow_key(self, key_is_slow: bool) -> Self {
+        Self { key_is_slow, ..self }
     }
 
     /// Whether the link is up.
@@ -322,7 +331,8 @@ impl Session {
 
     fn connect(&mut self) {
         let Some(Target { place, name, tls }) = self.target.clone() else { return };
-        self.transport = Transport::Connecting(Box::pin(async move { connect(&place, &name, tls).await }));
+        let connecting = async move { connect(&place, &name, tls).await };
+        self.transport = Transport::Connecting(Box::pin(aside(self.key_is_slow, connecting)));
     }
 
     fn beat(&mut self, number: u64) {

@@ -67,6 +67,7 @@ impl Ward {
         AgentConfig {
             state: self.folder.path().join(number),
             device_key: None,
+            keys: Default::default(),
             hub: HubPlace {
                 link: self.hub.link_addr.to_string(),
                 est: self.hub.est_addr.to_string(),

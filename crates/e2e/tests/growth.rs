@@ -76,6 +76,7 @@ impl Twins {
         AgentConfig {
             state: self.folder.path().join("pump"),
             device_key: None,
+            keys: Default::default(),
             hub: HubPlace {
                 link: hub.link_addr.to_string(),
                 est: hub.est_addr.to_string(),

@@ -15,9 +15,10 @@ use wardline_release::Verified;
 use wardline_release::key::PublicKey;
 
 use super::{DISK_AGAIN, Daemon, Fetching, keep, now};
+use crate::aside::aside;
 use crate::config::Config;
 use crate::fault::Killed;
-use crate::identity::{FILE, Failed, Kept, Pace, Settings, Step, act};
+use crate::identity::{FILE, Failed, Kept, KeyHome, Pace, Settings, Step, act};
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
 use crate::trust::Trust;
@@ -40,11 +41,11 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(kept: &Kept, roots: &[Vec<u8>]) -> Result<Option<Self>, Failed> {
+    fn of(kept: &Kept, roots: &[Vec<u8>], home: &KeyHome) -> Result<Option<Self>, Failed> {
         let Some(pinned) = &kept.pinned else { return Ok(None) };
         Ok(Some(Self {
             pump: kept.current.leaf()?.pump,
-            tls: kept.current.tls(roots)?,
+            tls: kept.current.tls(roots, home)?,
             goal_key: pinned.goal_key()?,
             tuf_root: pinned.tuf_root.as_ref().map(|text| text.as_bytes().into()),
         }))
@@ -91,10 +92,11 @@ impl Who {
     pub(super) fn begin(config: &Config, sealing: &Sealing, trust: &Trust) -> Self {
         let path = config.state.join(FILE);
         let read = sealing.read(&path).map_err(|error| Failed::new(error.to_string()));
-        let read = read.and_then(|bytes| bytes.map(|bytes| Kept::from_bytes(&bytes)).transpose());
+        let home = KeyHome::of(sealing);
+        let read = read.and_then(|bytes| bytes.map(|bytes| Kept::from_bytes(&bytes, &home)).transpose());
         let read = read.and_then(|kept| {
             let roots = kept.as_ref().map_or(Ok(Vec::new()), |kept| Ok(trust.anchors(&kept.root()?)))?;
-            Ok((kept.as_ref().map(|kept| Known::of(kept, &roots)).transpose()?.flatten(), kept, roots))
+            Ok((kept.as_ref().map(|kept| Known::of(kept, &roots, &home)).transpose()?.flatten(), kept, roots))
         });
         match read {
             Ok((known, kept, roots)) => {
@@ -137,7 +139,7 @@ impl Who {
         let Some(kept) = own.kept.clone() else { return };
         let known = kept.root().and_then(|first| {
             own.roots = trust.anchors(&first).into();
-            Known::of(&kept, &own.roots)
+            Known::of(&kept, &own.roots, &own.settings.home)
         });
         match known {
             Ok(known) => self.known = known,
@@ -214,7 +216,8 @@ impl Own {
                 () = wait_until(due, wait) => step,
             };
             // Boxed, so that a pump that waits for weeks holds no room for a conversation.
-            let result = Box::pin(act(step, settings, kept.as_deref().cloned(), roots)).await;
+            let is_slow = settings.home.is_slow();
+            let result = Box::pin(aside(is_slow, act(step, settings, kept.as_deref().cloned(), roots))).await;
             WhoChanged { ended: Some((step, result)) }
         });
     }
@@ -312,7 +315,7 @@ impl Daemon {
         let renewed = was.as_ref().filter(|was| was.pinned.is_some() && was.current != kept.current);
         let renewed = renewed.and_then(|_| kept.current.leaf().ok());
         own.roots = kept.root().map_or_else(|_| Arc::default(), |first| self.trust.anchors(&first).into());
-        let known = Known::of(kept, &own.roots);
+        let known = Known::of(kept, &own.roots, &own.settings.home);
         own.pace = Pace::default();
         if step == Step::Prove && !is_other {
             own.pace.failed(None);
@@ -360,6 +363,7 @@ impl Daemon {
             tls: Arc::clone(&known.tls),
             root: known.tuf_root.as_ref()?.to_vec(),
         };
-        Some(Box::pin(async move { (release, crate::tuf::fetch(repository, release).await) }))
+        let fetching = async move { (release, crate::tuf::fetch(repository, release).await) };
+        Some(Box::pin(aside(KeyHome::of(&self.sealing).is_slow(), fetching)))
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use wardline_release::key::PublicKey;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Failed;
+use super::key::{KeyHome, PumpKey, StoredKey};
 use super::request::Leaf;
 
 /// The file's name in the state folder; what it holds is sealed to this name.
@@ -22,21 +23,14 @@ const VERSION: u32 = 1;
 /// A key and the certificate for it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Credential {
-    /// PKCS #8, base64. Secret: wiped when it is let go.
-    key: String,
+    key: StoredKey,
     /// The pump's certificate and its issuers without the root, base64 of DER.
     chain: Vec<String>,
 }
 
-impl Drop for Credential {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
-}
-
 impl Credential {
-    pub(super) fn new(key: &[u8], chain: &[Vec<u8>]) -> Self {
-        Self { key: STANDARD.encode(key), chain: chain.iter().map(|der| STANDARD.encode(der)).collect() }
+    pub(super) fn new(key: StoredKey, chain: &[Vec<u8>]) -> Self {
+        Self { key, chain: chain.iter().map(|der| STANDARD.encode(der)).collect() }
     }
 
     /// What its certificate says.
@@ -45,12 +39,16 @@ impl Credential {
     }
 
     /// What the pump shows with it, and whom it believes.
-    pub(crate) fn tls(&self, roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, Failed> {
+    pub(crate) fn tls(&self, roots: &[Vec<u8>], home: &KeyHome) -> Result<Arc<ClientConfig>, Failed> {
         let chain =
             self.chain.iter().map(|text| Ok(CertificateDer::from(decode(text)?))).collect::<Result<_, Failed>>();
-        let key = PrivatePkcs8KeyDer::from(decode(&self.key)?);
-        let roots: Vec<_> = roots.iter().map(|root| CertificateDer::from(root.as_slice())).collect();
-        crate::link::client_config(&roots, chain?, key.into()).map_err(|error| Failed::new(error.to_string()))
+        let key = self.key(home)?.for_tls()?;
+        crate::link::client_config_of(roots, chain?, key).map_err(|error| Failed::new(error.to_string()))
+    }
+
+    /// Its key.
+    pub(crate) fn key(&self, home: &KeyHome) -> Result<PumpKey, Failed> {
+        home.open(&self.key)
     }
 }
 
@@ -112,7 +110,7 @@ impl Kept {
     }
 
     /// What was sealed, looked over: every certificate and key can be used.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Failed> {
+    pub(crate) fn from_bytes(bytes: &[u8], home: &KeyHome) -> Result<Self, Failed> {
         let kept: Self = serde_json::from_slice(bytes).map_err(|error| Failed::new(error.to_string()))?;
         if kept.version != VERSION {
             return Err(Failed::new(format!("version {} is not known to this agent", kept.version)));
@@ -120,7 +118,7 @@ impl Kept {
         let root = [kept.root()?];
         for credential in std::iter::once(&kept.current).chain(&kept.next) {
             credential.leaf()?;
-            credential.tls(&root)?;
+            credential.tls(&root, home)?;
         }
         if let Some(pinned) = &kept.pinned {
             pinned.goal_key()?;

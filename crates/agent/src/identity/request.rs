@@ -1,11 +1,8 @@
-//! Keys, certificate requests (PKCS #10), and reading the certificates that come back.
+//! Certificate requests (PKCS #10), and reading the certificates that come back.
 //!
 //! The pump demands of a certificate that it is for the key just made and names this pump's serial number; everything
 //! else in it is the hub's business, which checks it at every handshake.
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cms::cert::CertificateChoices;
@@ -16,84 +13,48 @@ use const_oid::db::rfc5911::ID_SIGNED_DATA;
 use const_oid::db::rfc5912::ECDSA_WITH_SHA_256;
 use der::asn1::{BitString, SetOfVec};
 use der::{Decode as _, Encode as _};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use spki::AlgorithmIdentifierOwned;
 use wardline_model::{PumpId, Serial, Time};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, Version};
-use zeroize::Zeroizing;
 
 use super::Failed;
+use super::key::PumpKey;
 
 /// The most certificates in one answer: a chain of a few, during a change of root twice that.
 const MAX_CERTS: usize = 16;
 
-/// A key that was just made.
-pub(super) struct FreshKey {
-    pair: EcdsaKeyPair,
-    spki: SubjectPublicKeyInfoOwned,
+/// A request for a certificate, signed by the key that it is for, as base64 text (RFC 7030 section 4.2.1).
+pub(super) fn request(key: &PumpKey, subject: Name) -> Result<String, Failed> {
+    let wrong = malformed("certificate request");
+    let info =
+        CertReqInfo { version: Version::V1, subject, public_key: key.spki().clone(), attributes: SetOfVec::new() };
+    let signature = key.sign(&info.to_der().map_err(wrong)?)?;
+    let algorithm = AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None };
+    let signature = BitString::from_bytes(&signature).map_err(wrong)?;
+    Ok(STANDARD.encode(CertReq { info, algorithm, signature }.to_der().map_err(wrong)?))
 }
 
-impl FreshKey {
-    /// Makes a P-256 key.
-    pub(super) fn make() -> Result<Self, Failed> {
-        let no_key = |_| Failed::new("no key could be made: the system's random source failed");
-        Self::of(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(no_key)?)
+/// Of the certificates that came, the one for this key; it must name this pump's serial number.
+pub(super) fn certificate<'c>(
+    key: &PumpKey,
+    came: &'c [Certificate],
+    serial: &Serial,
+) -> Result<&'c Certificate, Failed> {
+    let is_ours = |cert: &&Certificate| cert.tbs_certificate.subject_public_key_info == *key.spki();
+    let ours = came
+        .iter()
+        .find(is_ours)
+        .ok_or_else(|| Failed::new("the hub's answer holds no certificate for the key it was asked for"))?;
+    let named = serial_of(&ours.tbs_certificate.subject);
+    if named.as_deref() != Some(serial.as_str()) {
+        let named = named.unwrap_or_default();
+        return Err(Failed::new(format!("the hub's certificate names serial number {named:?}, this pump is {serial}")));
     }
-
-    fn of(pair: EcdsaKeyPair) -> Result<Self, Failed> {
-        let no_key = |_| Failed::new("the public half of a key could not be written");
-        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(no_key)?;
-        let spki = SubjectPublicKeyInfoOwned::from_der(der.as_ref()).map_err(malformed("own key"))?;
-        Ok(Self { pair, spki })
-    }
-
-    /// A key that was kept, from PKCS #8.
-    pub(super) fn from_pkcs8(bytes: &[u8]) -> Result<Self, Failed> {
-        let wrong = |_| Failed::new("the kept key cannot be read");
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, bytes).map_err(wrong)?;
-        Self::of(pair)
-    }
-
-    /// PKCS #8. Secret.
-    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Failed> {
-        let document = self.pair.to_pkcs8v1().map_err(|_| Failed::new("the new key could not be written"))?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
-    }
-
-    /// A request for a certificate, as base64 text (RFC 7030 section 4.2.1).
-    pub(super) fn request(&self, subject: Name) -> Result<String, Failed> {
-        let wrong = malformed("certificate request");
-        let info =
-            CertReqInfo { version: Version::V1, subject, public_key: self.spki.clone(), attributes: SetOfVec::new() };
-        let message = info.to_der().map_err(wrong)?;
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), &message)
-            .map_err(|_| Failed::new("the certificate request could not be signed"))?;
-        let algorithm = AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None };
-        let signature = BitString::from_bytes(signature.as_ref()).map_err(wrong)?;
-        Ok(STANDARD.encode(CertReq { info, algorithm, signature }.to_der().map_err(wrong)?))
-    }
-
-    /// Of the certificates that came, the one for this key; it must name this pump's serial number.
-    pub(super) fn certificate<'c>(&self, came: &'c [Certificate], serial: &Serial) -> Result<&'c Certificate, Failed> {
-        let is_ours = |cert: &&Certificate| cert.tbs_certificate.subject_public_key_info == self.spki;
-        let ours = came
-            .iter()
-            .find(is_ours)
-            .ok_or_else(|| Failed::new("the hub's answer holds no certificate for the key it was asked for"))?;
-        let named = serial_of(&ours.tbs_certificate.subject);
-        if named.as_deref() != Some(serial.as_str()) {
-            let named = named.unwrap_or_default();
-            return Err(Failed::new(format!(
-                "the hub's certificate names serial number {named:?}, this pump is {serial}"
-            )));
-        }
-        Ok(ours)
-    }
+    Ok(ours)
 }
 
 /// The certificate's chain from the leaf up to, and without, a root that the pump believes. While the fleet moves from one

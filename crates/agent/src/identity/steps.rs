@@ -8,12 +8,14 @@ use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use wardline_model::{Serial, Time, covers};
+use zeroize::Zeroizing;
 
 use super::Failed;
 use super::est::{self, Est, Provision};
 use super::kept::{Credential, Kept, Pinned};
+use super::key::{KeyHome, PumpKey, StoredKey};
 use super::pace::renew_at;
-use super::request::{self, FreshKey};
+use super::request;
 use crate::config::{Config, Enrolment};
 use crate::sealed::{SealedError, Sealing};
 
@@ -27,6 +29,8 @@ pub(crate) struct Settings {
     serial: Serial,
     enrolment: Enrolment,
     sealing: Sealing,
+    /// Where the pump's keys are made and kept.
+    pub(crate) home: KeyHome,
     /// Where the key waits whose first certificate has not come yet.
     key: PathBuf,
 }
@@ -39,24 +43,27 @@ impl Settings {
             serial: config.serial.clone(),
             enrolment: config.enrolment.clone(),
             sealing: sealing.clone(),
+            home: KeyHome::of(sealing),
             key: config.state.join(KEY_FILE),
         }
     }
 
     /// The key to enrol with. A pump without an identity keeps it before the hub hears of it: when the answer is lost,
     /// or the power, it asks again with the same key, and gets the same certificate again for a code that is used.
-    fn enrolment_key(&self, is_first: bool) -> Result<FreshKey, Failed> {
+    fn enrolment_key(&self, is_first: bool) -> Result<PumpKey, Failed> {
         if !is_first {
-            return FreshKey::make();
+            return self.home.make();
         }
         // A file that does not open holds no key that anybody waits for.
         if let Ok(Some(bytes)) = self.sealing.read(&self.key)
-            && let Ok(key) = FreshKey::from_pkcs8(&bytes)
+            && let Ok(stored) = serde_json::from_slice::<StoredKey>(&bytes)
+            && let Ok(key) = self.home.open(&stored)
         {
             return Ok(key);
         }
-        let key = FreshKey::make()?;
-        let kept = self.sealing.write(&self.key, &key.to_pkcs8()?);
+        let key = self.home.make()?;
+        let bytes = Zeroizing::new(serde_json::to_vec(&key.stored()?).expect("text only"));
+        let kept = self.sealing.write(&self.key, &bytes);
         kept.map_err(|error| Failed::new(format!("the new key could not be kept, so it is not used: {error}")))?;
         Ok(key)
     }
@@ -149,7 +156,9 @@ async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) ->
     let issuers = est.cacerts().await?;
     let key = settings.enrolment_key(kept.is_none())?;
     settings.effect()?;
-    let came = est.enrol("simpleenroll", key.request(request::first_subject(&settings.serial)?)?, credentials).await?;
+    let came = est
+        .enrol("simpleenroll", request::request(&key, request::first_subject(&settings.serial)?)?, credentials)
+        .await?;
     settings.effect()?;
     let fresh = credential(settings, &key, &came, &issuers, &roots)?;
     let Some(mut kept) = kept else { return Ok(Kept::first(&first, fresh)) };
@@ -174,10 +183,10 @@ fn born(roots: &[Vec<u8>], certificate: &Path, key: &Path) -> Result<Arc<ClientC
 }
 
 async fn renew(settings: &Settings, mut kept: Kept, roots: &[Vec<u8>]) -> Result<Kept, Failed> {
-    let mut est = Est::open(&settings.est, &settings.name, kept.current.tls(roots)?).await?;
+    let mut est = Est::open(&settings.est, &settings.name, kept.current.tls(roots, &settings.home)?).await?;
     let issuers = est.cacerts().await?;
-    let key = FreshKey::make()?;
-    let request = key.request(kept.current.leaf()?.subject)?;
+    let key = settings.home.make()?;
+    let request = request::request(&key, kept.current.leaf()?.subject)?;
     settings.effect()?;
     let came = est.enrol("simplereenroll", request, None).await?;
     settings.effect()?;
@@ -189,15 +198,15 @@ async fn renew(settings: &Settings, mut kept: Kept, roots: &[Vec<u8>]) -> Result
 
 fn credential(
     settings: &Settings,
-    key: &FreshKey,
+    key: &PumpKey,
     came: &[x509_cert::Certificate],
     issuers: &[x509_cert::Certificate],
     roots: &[Vec<u8>],
 ) -> Result<Credential, Failed> {
-    let leaf = key.certificate(came, &settings.serial)?;
-    let fresh = Credential::new(&key.to_pkcs8()?, &request::chain(leaf, issuers, roots)?);
+    let leaf = request::certificate(key, came, &settings.serial)?;
+    let fresh = Credential::new(key.stored()?, &request::chain(leaf, issuers, roots)?);
     fresh.leaf()?;
-    fresh.tls(roots)?;
+    fresh.tls(roots, &settings.home)?;
     Ok(fresh)
 }
 
@@ -249,7 +258,7 @@ async fn check(settings: &Settings, kept: Kept, roots: &[Vec<u8>]) -> Result<Kep
 
 async fn ask(settings: &Settings, roots: &[Vec<u8>], credential: &Credential) -> Result<Provision, Failed> {
     let pump = credential.leaf()?.pump;
-    let mut est = Est::open(&settings.est, &settings.name, credential.tls(roots)?).await?;
+    let mut est = Est::open(&settings.est, &settings.name, credential.tls(roots, &settings.home)?).await?;
     let told = est.provision().await?;
     if told.pump != pump {
         return Err(Failed::new(format!("the hub provisions pump {}, this is {pump}", told.pump)));

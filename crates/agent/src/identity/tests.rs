@@ -11,7 +11,8 @@ use {der::Decode as _, der::Encode as _};
 
 use super::est::Provision;
 use super::kept::{Credential, Pinned};
-use super::request::{self, FreshKey, Leaf};
+use super::key::{KeyHome, PumpKey};
+use super::request::{self, Leaf};
 use super::steps::pin;
 use super::{Kept, Pace, Step, pace};
 use crate::fault::Fault;
@@ -40,12 +41,26 @@ fn made(number: &str) -> (Vec<u8>, Credential) {
     let urn = format!("urn:uuid:{PUMP}").as_str().try_into().expect("ASCII");
     params.subject_alt_names.push(SanType::URI(urn));
     let leaf = params.signed_by(&key, &issuer).expect("signed").der().to_vec();
-    (root, Credential::new(&key.serialize_der(), &[leaf]))
+    (root, Credential::new(stored(&key), &[leaf]))
+}
+
+const HOME: KeyHome = KeyHome::Software;
+
+/// As this agent has always kept a key in software.
+fn stored(key: &KeyPair) -> super::key::StoredKey {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.serialize_der());
+    serde_json::from_value(text.into()).expect("a key")
 }
 
 fn kept() -> Kept {
     let (root, current) = made("one");
     Kept::first(&root, current)
+}
+
+/// A new key, and the same for the certificates of tests.
+fn fresh() -> (PumpKey, KeyPair) {
+    let pair = KeyPair::generate().expect("a key");
+    (HOME.open(&stored(&pair)).expect("a key"), pair)
 }
 
 fn goal_key(byte: u8) -> wardline_release::key::PublicKey {
@@ -66,7 +81,7 @@ fn what_is_kept_opens_again_and_for_no_other_device() {
     kept.pinned = Some(Pinned::new(&goal_key(1), Some("{}".into())));
     mine.write(&path, &kept.to_bytes()).expect("written");
     let read = mine.read(&path).expect("opens").expect("is there");
-    assert_eq!(Kept::from_bytes(&read).expect("good"), kept);
+    assert_eq!(Kept::from_bytes(&read, &HOME).expect("good"), kept);
     assert!(other.read(&path).is_err());
     assert!(!format!("{kept:?}").contains("key"));
 }
@@ -74,13 +89,13 @@ fn what_is_kept_opens_again_and_for_no_other_device() {
 #[test]
 fn a_kept_identity_that_was_spoilt_is_refused_and_not_used_in_part() {
     let text = String::from_utf8(kept().to_bytes().to_vec()).expect("JSON");
-    assert!(Kept::from_bytes(text.as_bytes()).is_ok());
+    assert!(Kept::from_bytes(text.as_bytes(), &HOME).is_ok());
     for (from, to) in
         [("\"version\":1", "\"version\":2"), ("\"root\":\"M", "\"root\":\"N"), ("\"chain\":[\"M", "\"chain\":[\"N")]
     {
         let spoilt = text.replace(from, to);
         assert_ne!(spoilt, text, "{from}");
-        assert!(Kept::from_bytes(spoilt.as_bytes()).is_err(), "{from}");
+        assert!(Kept::from_bytes(spoilt.as_bytes(), &HOME).is_err(), "{from}");
     }
 }
 
@@ -111,7 +126,7 @@ fn a_request_repeats_the_subject_and_is_for_a_key_of_its_own() {
         let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         CertReq::from_der(&der).expect("a request").info
     };
-    let ask = || read(FreshKey::make().expect("a key").request(leaf.subject.clone()).expect("a request"));
+    let ask = || read(request::request(&HOME.make().expect("a key"), leaf.subject.clone()).expect("a request"));
     let (one, two) = (ask(), ask());
     assert_eq!(one.subject, leaf.subject);
     assert_ne!(one.public_key, two.public_key, "a renewal brings a new key");
@@ -125,8 +140,7 @@ fn a_request_repeats_the_subject_and_is_for_a_key_of_its_own() {
 #[test]
 fn a_certificate_for_another_key_or_another_pump_is_refused() {
     covers!("N14");
-    let key = FreshKey::make().expect("a key");
-    let pair = KeyPair::try_from(key.to_pkcs8().expect("a key").as_slice()).expect("a key");
+    let (key, pair) = fresh();
     let certificate = |pair: &KeyPair, number: &str| {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         // serialNumber, RFC 4519 section 2.31.
@@ -136,7 +150,8 @@ fn a_certificate_for_another_key_or_another_pump_is_refused() {
     let ours = certificate(&pair, "H3-000001");
     let others_key = certificate(&KeyPair::generate().expect("a key"), "H3-000001");
     let others_name = certificate(&pair, "H3-000002");
-    let taken = |came: &[Certificate]| key.certificate(came, &serial()).cloned().map_err(|failed| failed.why);
+    let taken =
+        |came: &[Certificate]| request::certificate(&key, came, &serial()).cloned().map_err(|failed| failed.why);
     assert_eq!(taken(&[others_key.clone(), ours.clone()]), Ok(ours.clone()));
     assert!(taken(&[others_key]).expect_err("not ours").contains("no certificate for the key"));
     assert!(taken(&[others_name]).expect_err("not ours").contains("H3-000002"));
@@ -166,8 +181,7 @@ fn what_is_pinned_stays_whatever_the_hub_says_later() {
 
 #[test]
 fn a_chain_in_a_circle_ends() {
-    let key = FreshKey::make().expect("a key");
-    let pair = KeyPair::try_from(key.to_pkcs8().expect("a key").as_slice()).expect("a key");
+    let pair = fresh().1;
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.distinguished_name.push(DnType::CommonName, "its own issuer");
     let round = Certificate::from_der(params.self_signed(&pair).expect("signed").der()).expect("a certificate");

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Flush, Journal, SealedError, Sealing};
+use super::{Device, Flush, Journal, SealedError, Sealing};
+use crate::config::Keys;
 use crate::fault::Fault;
 use wardline_model::covers;
 
@@ -178,4 +179,44 @@ fn a_full_disk_is_an_error_that_says_so() {
     assert!(error.to_string().contains("no room to write"), "{error}");
     assert!(sealing.read(&place.path("goal")).expect("nothing").is_none());
     sealing.write(&place.path("goal"), b"x").expect("there is room again");
+}
+
+#[test]
+fn a_copied_state_folder_opens_on_no_other_machine() {
+    covers!("N14");
+    let place = Place::new();
+    let machine = place.path("machine-id");
+    let open = || {
+        let keys = Keys::Software { bind_to: Some(vec![machine.clone()]) };
+        Device::new(&place.path("device.key"), &keys, Flush::Never, Fault::none())?.open()
+    };
+    std::fs::write(&machine, "3d1219c7\n").expect("room");
+    open().expect("a key").write(&place.path("goal"), b"goal 1").expect("written");
+    assert!(open().expect("a key").read(&place.path("goal")).expect("opens").is_some());
+    std::fs::write(&machine, "another\n").expect("room");
+    assert!(matches!(open().expect("a key").read(&place.path("goal")), Err(SealedError::Forged { .. })));
+    // Not knowing is not opening, and an empty file tells nothing.
+    for spoilt in [Some("\n"), None] {
+        match spoilt {
+            Some(text) => std::fs::write(&machine, text).expect("room"),
+            None => std::fs::remove_file(&machine).expect("there"),
+        }
+        let error = open().expect_err("another machine");
+        assert!(error.to_string().contains("belongs to the machine where it was made"), "{error}");
+    }
+    // The file alone is not the key.
+    let bytes = std::fs::read(place.path("device.key")).expect("there");
+    assert!(bytes.len() > 32);
+}
+
+/// A maker's secure element puts exactly the key there, and that is bound to nothing else.
+#[test]
+fn a_key_of_a_secure_element_is_used_as_it_is() {
+    let place = Place::new();
+    std::fs::write(place.path("device.key"), [7; 32]).expect("room");
+    place.sealing(Fault::none()).write(&place.path("goal"), b"goal 1").expect("written");
+    assert!(place.sealing(Fault::none()).read(&place.path("goal")).expect("opens").is_some());
+    std::fs::write(place.path("device.key"), [7; 31]).expect("room");
+    let short = Sealing::from_key_file(&place.path("device.key"), Flush::Never, Fault::none());
+    assert!(matches!(short, Err(SealedError::Forged { .. })));
 }

@@ -78,6 +78,7 @@ impl Life {
         let config_of_agent = Config {
             state: folder.join("agent"),
             device_key: None,
+            keys: Default::default(),
             hub,
             controller: None,
             model: place.model.clone(),

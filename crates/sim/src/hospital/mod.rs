@@ -204,7 +204,7 @@ impl Witness {
     /// # Errors
     /// Those of the pump's folder.
     pub fn waiting(&self) -> Result<BTreeSet<Place>, SealedError> {
-        let sealing = Sealing::from_key_file(&self.agent.device_key_path(), self.agent.flush, Fault::none())?;
+        let sealing = Sealing::of(&self.agent, Fault::none())?;
         let outbox = Outbox::open(&self.agent.state.join("events"), &sealing, self.agent.queue_events)?;
         Ok(outbox.waiting().map(|event| (outbox.journal_id(), event.seq.0)).collect())
     }
