@@ -28,6 +28,12 @@ const DEBIAN: &[Debian] = &[
     Debian { present: || has("gcc"), package: "gcc", suite: "everything (aws-lc and SQLite are compiled)" },
     Debian { present: || has("openssl"), package: "openssl", suite: "certificates checked by an independent program" },
     Debian { present: || has("curl"), package: "curl", suite: "EST enrolment by an independent client" },
+    Debian { present: || has("pki"), package: "strongswan-pki", suite: "EST enrolment by an independent client" },
+    Debian {
+        present: has_strongswan_openssl,
+        package: "libstrongswan-standard-plugins",
+        suite: "EST enrolment by an independent client",
+    },
     Debian {
         present: || in_sbin("freeradius"),
         package: "freeradius",
@@ -63,6 +69,10 @@ fn in_sbin(program: &str) -> bool {
 
 fn has_rlm_rest() -> bool {
     Path::new("/usr/lib/freeradius/rlm_rest.so").is_file()
+}
+
+fn has_strongswan_openssl() -> bool {
+    Path::new("/usr/lib/ipsec/plugins/libstrongswan-openssl.so").is_file()
 }
 
 fn has_venv() -> bool {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use rcgen::{CertificateParams, KeyPair};
-use wardline_hub::config::Config;
+use wardline_hub::config::{Config, EnrolmentRules, SameKey};
 use wardline_hub::keys::Keys;
 use wardline_hub::server::init;
 use wardline_model::{AssetTag, CareArea, Model, PumpId, Serial, Time};
@@ -90,6 +90,7 @@ impl Ward {
             maker_roots: maker.iter().map(|_| PathBuf::from(birth::ROOT)).collect(),
             // The same pump enrols again and again, each time with a record that is kept.
             birth_again: wish.births,
+            enrolment: EnrolmentRules { same_key: SameKey::Allowed, ..EnrolmentRules::default() },
             ..Config::default()
         };
         let made = init(config).await.context("making a hub")?;

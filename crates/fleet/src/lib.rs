@@ -13,6 +13,7 @@
 //! | [`adoption`] | how fast is a release spreading, and who is behind? |
 //! | [`correlate`] | is one identity in two places? |
 //! | [`approval`] | may this pump enrol without a person? |
+//! | [`renewal`] | should this certificate have been renewed by now? |
 //! | [`manifest`] | which pumps does the hospital's list expect, and which rows are wrong? |
 
 pub mod adoption;
@@ -23,3 +24,4 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod phase;
 pub mod plan;
+pub mod renewal;

@@ -2,10 +2,14 @@
 //!
 //! It holds no secret. A field that is not known is refused by name, so a typing error never turns into a default.
 
+mod enrolment;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub use enrolment::{Approval, Demand, EnrolmentRules, LabelRule, ModelRule, Ruled, SameKey};
 
 /// The largest file that is read: ours have 2 KiB.
 const LARGEST: u64 = 256 * 1024;
@@ -38,6 +42,8 @@ pub struct Config {
     pub est: SocketAddr,
     /// Where the console and its API listen.
     pub console: SocketAddr,
+    /// Where enrolment listens for clients that speak only TLS 1.2; nowhere when not given. Nothing but EST is there.
+    pub legacy_est: Option<SocketAddr>,
     /// Host and port of the live link as pumps reach it; `link` when not given.
     pub link_public: Option<String>,
     /// Where third parties ask about certificates over plain HTTP (CRL, OCSP); nowhere when not given.
@@ -51,6 +57,8 @@ pub struct Config {
     pub maker_roots: Vec<PathBuf>,
     /// Whether a pump with a good certificate may get a second one by its birth certificate alone.
     pub birth_again: bool,
+    /// How long certificates last, and who agrees to a first one.
+    pub enrolment: EnrolmentRules,
     /// Limits on peers.
     pub limits: Limits,
 }
@@ -108,12 +116,14 @@ impl Default for Config {
             link: at(7443),
             est: at(7444),
             console: at(7445),
+            legacy_est: None,
             link_public: None,
             status: None,
             status_public: None,
             database: None,
             maker_roots: Vec::new(),
             birth_again: false,
+            enrolment: EnrolmentRules::default(),
             limits: Limits::default(),
         }
     }
@@ -202,6 +212,7 @@ impl Config {
         if let Some(base) = &self.status_public {
             check_base(base).map_err(|why| format!("status_public: {base:?} {why}"))?;
         }
+        self.enrolment.check()?;
         let Limits { handshake_s, request_s, upload_s, stalled_s, guests_per_address, .. } = self.limits;
         if [handshake_s, request_s, upload_s, stalled_s].contains(&0) {
             return Err("limits: a time limit of zero seconds lets nobody in".into());

@@ -49,6 +49,8 @@ pub(crate) enum Serve {
     Link(TlsAcceptor),
     /// Enrolment and releases.
     Est(TlsAcceptor, Router),
+    /// Enrolment for clients that speak only TLS 1.2.
+    LegacyEst(TlsAcceptor, Router),
     /// The console and its API.
     Console(TlsAcceptor, Router),
     /// The state of certificates, over plain HTTP.
@@ -60,7 +62,7 @@ impl Serve {
     const fn refused(&self) -> Option<&'static str> {
         match self {
             Self::Link(_) => Some("link.refused"),
-            Self::Est(..) => Some("enrolment.refused"),
+            Self::Est(..) | Self::LegacyEst(..) => Some("enrolment.refused"),
             Self::Console(..) | Self::Status(_) => None,
         }
     }
@@ -213,11 +215,16 @@ impl Caller {
         let _ = tcp.set_nodelay(true);
         match self.serve.clone() {
             Serve::Link(tls) => self.greet_pump(tcp, &tls).await,
-            Serve::Est(tls, router) | Serve::Console(tls, router) => match self.shake_hands(tcp, &tls).await {
-                Ok((stream, shown)) => Some(Box::pin(self.http(stream, shown, router))),
-                Err(refusal) => self.turn_away(refusal).await,
-            },
-            Serve::Status(router) => Some(Box::pin(self.http(tcp, None, router))),
+            Serve::Est(tls, router) | Serve::LegacyEst(tls, router) | Serve::Console(tls, router) => {
+                match self.shake_hands(tcp, &tls).await {
+                    Ok((stream, shown)) => {
+                        let spoken = Spoken::of(stream.get_ref().1.protocol_version());
+                        Some(Box::pin(self.http(stream, shown, spoken, router)))
+                    }
+                    Err(refusal) => self.turn_away(refusal).await,
+                }
+            }
+            Serve::Status(router) => Some(Box::pin(self.http(tcp, None, Spoken::Plain, router))),
         }
     }
 
@@ -243,7 +250,7 @@ impl Caller {
         {
             return Ok(Peer { pump, fingerprint, place: self.place });
         }
-        let Ok(Some(Shown::Pump(pump, _))) = tls::shown(certificates) else {
+        let Ok(Some(Shown::Pump(pump, _))) = tls::shown(certificates, &self.hub.makers) else {
             return Err(Refusal::plain("not-a-pump-certificate"));
         };
         match self.hub.registry.admit(&pump) {
@@ -269,7 +276,7 @@ impl Caller {
         tls: &TlsAcceptor,
     ) -> Result<(TlsStream<TcpStream>, Option<Shown>), Refusal> {
         let stream = self.accept(tcp, tls).await?;
-        let shown = tls::shown(stream.get_ref().1.peer_certificates());
+        let shown = tls::shown(stream.get_ref().1.peer_certificates(), &self.hub.makers);
         let shown = shown.map_err(|_| Refusal::plain("not-a-pump-certificate"))?;
         Ok((stream, shown))
     }
@@ -306,19 +313,20 @@ impl Caller {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         shown: Option<Shown>,
+        spoken: Spoken,
         router: Router,
     ) {
         let Self { place, hub, serve, stopped, guest } = self;
         let limits = hub.config.limits;
         let pump = match &shown {
             Some(Shown::Pump(pump, _)) => Some(pump.pump),
-            Some(Shown::Birth(_)) | None => None,
+            Some(Shown::Birth(..)) | None => None,
         };
         // Who showed a certificate is no guest any more. At the console everybody stays one: people sign in later.
         let _guest = Some(guest).filter(|_| shown.is_none());
         let is_console = matches!(serve, Serve::Console(..));
         let body_s = if is_console { limits.upload_s } else { limits.request_s };
-        let peer = HttpPeer { shown: shown.map(Arc::new), place };
+        let peer = HttpPeer { shown: shown.map(Arc::new), spoken, place };
         let router = router.layer(axum::Extension(peer)).layer(axum::Extension(PeerAddress(place.ip())));
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             answer(router.clone(), request.map(|body| Body::new(Hurried::new(body, Duration::from_secs(body_s)))))
@@ -365,11 +373,33 @@ async fn taken_down(hub: &Hub, pump: Option<PumpId>) {
     }
 }
 
+/// What protected a request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// TLS 1.3.
+    Tls13,
+    /// TLS 1.2, at the legacy listener.
+    Tls12,
+    /// Nothing.
+    Plain,
+}
+
+impl Spoken {
+    const fn of(version: Option<rustls::ProtocolVersion>) -> Self {
+        match version {
+            Some(rustls::ProtocolVersion::TLSv1_3) => Self::Tls13,
+            _ => Self::Tls12,
+        }
+    }
+}
+
 /// Who asks, put into every request's extensions.
 #[derive(Clone, Debug)]
 pub struct HttpPeer {
     /// The certificate, if one was shown.
     pub shown: Option<Arc<Shown>>,
+    /// How.
+    pub spoken: Spoken,
     /// From where.
     pub place: SocketAddr,
 }

@@ -25,7 +25,7 @@ use crate::link::{Gate, LinkSettings, Links};
 use crate::state::{Hub, Parts, Registry, now};
 use crate::tasks::housekeeping::Housekeeping;
 use crate::tasks::planner::{self, Planner};
-use crate::tls::{self, OwnCert, TlsError};
+use crate::tls::{self, Makers, OwnCert, TlsError};
 
 /// How long an orderly stop waits for open connections.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -134,6 +134,8 @@ pub struct Running {
     pub console_addr: SocketAddr,
     /// Where third parties ask about certificates, if anywhere.
     pub status_addr: Option<SocketAddr>,
+    /// Where old clients enrol, if anywhere.
+    pub legacy_est_addr: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -178,14 +180,16 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let at = now();
     let keys = Keys::open(&config.folder.join("keys"))?;
     // Before the database is touched: a second hub on the same ports must not take the first one's links for lost.
-    let (link, est, console, status) = listen_all(&mut config).await?;
+    let Listeners { link, est, console, status, legacy } = Listeners::open(&mut config).await?;
     let store = open_store(&config, &keys, at).await?;
     let neighbours = store.neighbours(&config.node).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
     let changes = Arc::new(Changes::default());
     let links = Links::new(store.clone(), config.node.clone(), gate(&registry, &changes), LinkSettings::default());
+    let makers = Makers { roots: maker_roots(&config)?, module: config.enrolment.hardware_module_name };
     let hub = Hub::new(Parts {
+        makers,
         store,
         registry,
         links,
@@ -196,14 +200,14 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         changes,
         config,
     });
-    let makers = maker_roots(&hub.config)?;
     let own = own_cert(&hub).await?;
     let issuing = hub.issuing.cert().clone();
     let fleet = tls::Fleet { roots: std::slice::from_ref(&hub.root), issuers: std::slice::from_ref(&issuing) };
     let limits = hub.config.limits;
     let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?.into();
-    let est_tls = tls::est(&own, fleet, &makers)?.into();
+    let est_tls = tls::est(&own, fleet, &hub.makers.roots)?.into();
     let console_tls = tls::console(&own)?.into();
+    let legacy_tls = tls::legacy_est(&own, fleet, &hub.makers.roots)?.into();
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -211,12 +215,16 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let console_router = console::router(&console_of(&hub));
     let status = status
         .map(|status| (status, limits.status_connections, Serve::Status(crate::status::router(Arc::clone(&hub)))));
+    let legacy = legacy.map(|legacy| {
+        let router = crate::est::legacy_router(Arc::clone(&hub));
+        (legacy, limits.est_connections, Serve::LegacyEst(legacy_tls, router))
+    });
     let doors = [
         (link, limits.link_connections, Serve::Link(link_tls)),
         (est, limits.est_connections, Serve::Est(est_tls, est_router)),
         (console, limits.console_connections, Serve::Console(console_tls, console_router)),
     ];
-    for (listener, seats, serve) in doors.into_iter().chain(status) {
+    for (listener, seats, serve) in doors.into_iter().chain(status).chain(legacy) {
         tasks.spawn(Door::new(listener, seats, &hub, serve, stopped.clone()).open());
     }
     tasks.spawn(planner_of(&hub).run(stopped.clone()));
@@ -227,8 +235,17 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         tasks.spawn(crate::tasks::neighbours::listen(Arc::clone(&hub), neighbours, stopped.clone()));
     }
     tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
-    let Config { link: link_addr, est: est_addr, console: console_addr, status: status_addr, .. } = hub.config;
-    Ok(Running { hub, link_addr, est_addr, console_addr, status_addr, stop, tasks })
+    let Config { link, est, console, status, legacy_est, .. } = hub.config;
+    Ok(Running {
+        hub,
+        link_addr: link,
+        est_addr: est,
+        console_addr: console,
+        status_addr: status,
+        legacy_est_addr: legacy_est,
+        stop,
+        tasks,
+    })
 }
 
 /// The console, wired to registry and links.
@@ -348,21 +365,33 @@ async fn keep_cert_fresh(hub: Arc<Hub>, own: Arc<OwnCert>, stopped: watch::Recei
     }
 }
 
-/// The listeners: live link, enrolment, console, and the state of certificates where it is wanted.
-type Listeners = (TcpListener, TcpListener, TcpListener, Option<TcpListener>);
+/// The listeners. Two of them are there only where the operator wants them.
+struct Listeners {
+    link: TcpListener,
+    est: TcpListener,
+    console: TcpListener,
+    status: Option<TcpListener>,
+    legacy: Option<TcpListener>,
+}
 
-/// Opens the ports, and puts where they really are into the configuration: port 0 means any.
-async fn listen_all(config: &mut Config) -> Result<Listeners, StartError> {
-    let (link, link_addr) = listen("live link", config.link).await?;
-    let (est, est_addr) = listen("enrolment", config.est).await?;
-    let (console, console_addr) = listen("console", config.console).await?;
-    (config.link, config.est, config.console) = (link_addr, est_addr, console_addr);
-    let mut status = None;
-    if let Some(address) = config.status {
-        let (listener, bound) = listen("state of certificates", address).await?;
-        (status, config.status) = (Some(listener), Some(bound));
+impl Listeners {
+    /// Opens the ports, and puts where they really are into the configuration: port 0 means any.
+    async fn open(config: &mut Config) -> Result<Self, StartError> {
+        let (link, link_addr) = listen("live link", config.link).await?;
+        let (est, est_addr) = listen("enrolment", config.est).await?;
+        let (console, console_addr) = listen("console", config.console).await?;
+        (config.link, config.est, config.console) = (link_addr, est_addr, console_addr);
+        let status = maybe_listen("state of certificates", &mut config.status).await?;
+        let legacy = maybe_listen("legacy enrolment", &mut config.legacy_est).await?;
+        Ok(Self { link, est, console, status, legacy })
     }
-    Ok((link, est, console, status))
+}
+
+async fn maybe_listen(what: &'static str, address: &mut Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(wanted) = *address else { return Ok(None) };
+    let (listener, bound) = listen(what, wanted).await?;
+    *address = Some(bound);
+    Ok(Some(listener))
 }
 
 async fn listen(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -146,6 +146,7 @@ pub struct Hub {
     pub(crate) est: crate::est::EstState,
     pub(crate) status: crate::status::StatusState,
     pub(crate) refusals: crate::refusals::Refusals,
+    pub(crate) makers: crate::tls::Makers,
     /// What changed, for whoever looks.
     pub changes: Arc<Changes>,
 }
@@ -167,11 +168,12 @@ pub(crate) struct Parts {
     pub(crate) goal_key: SigningKey,
     pub(crate) audit_key: SigningKey,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) makers: crate::tls::Makers,
 }
 
 impl Hub {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key, changes } = parts;
+        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key, changes, makers } = parts;
         let est = crate::est::EstState::default();
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
@@ -190,6 +192,7 @@ impl Hub {
             refusals,
             status,
             changes,
+            makers,
         })
     }
 

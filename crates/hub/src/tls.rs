@@ -1,4 +1,5 @@
-//! TLS 1.3 acceptors, and the registry's say in the handshake.
+//! TLS acceptors, and the registry's say in the handshake. TLS 1.3 only, but for one listener that an operator may open for
+//! old enrolment clients: TLS 1.2 there with a fresh key exchange and authenticated ciphers only.
 //!
 //! A pump's certificate must pass webpki (signature, chain, dates, clientAuth), then [`wardline_pki::strict`], then name
 //! a pump whose registry entry admits exactly this certificate. The hub's own issuing CA is checked against the root once,
@@ -19,10 +20,11 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, RootCertStore, ServerConfig,
     SignatureScheme,
 };
-use wardline_model::{Time, covers};
+use wardline_model::{Digest, Time, covers};
 use wardline_pki::strict::{self, Usage};
 use wardline_pki::{BirthIdentity, Cert, P256Key, PkiError, PumpIdentity};
 
+use crate::config::Demand;
 use crate::state::Registry;
 
 /// Why TLS could not be set up.
@@ -57,13 +59,23 @@ impl Refusal {
     }
 }
 
+/// The makers whose birth certificates count.
+#[derive(Clone, Debug, Default)]
+pub struct Makers {
+    /// Their roots.
+    pub roots: Vec<Cert>,
+    /// Whether a birth certificate must carry a hardwareModuleName.
+    pub module: Demand,
+}
+
 /// Who showed a certificate, once the handshake is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// A pump, by its own certificate.
     Pump(Box<PumpIdentity>, Box<Cert>),
-    /// A pump, by its maker's birth certificate.
-    Birth(BirthIdentity),
+    /// A pump, by its maker's birth certificate, and the maker's root that this leads to (SHA-256) when only one can be
+    /// meant.
+    Birth(BirthIdentity, Option<Digest>),
 }
 
 /// The one provider: aws-lc with the hybrid post-quantum key exchange first.
@@ -119,6 +131,8 @@ enum Door {
     Link(Arc<Registry>),
     /// Pumps of the fleet, pumps with a birth certificate, and whoever shows none. Routes decide about the rest.
     Est,
+    /// The same for old clients: a certificate may be shown in TLS 1.2 too.
+    LegacyEst,
 }
 
 /// The client certificate verifier of both mutual listeners.
@@ -166,6 +180,38 @@ pub fn est(own: &Arc<OwnCert>, fleet: Fleet<'_>, makers: &[Cert]) -> Result<Arc<
     config(own, Some(Arc::new(keeper)), &[b"http/1.1"])
 }
 
+/// TLS 1.2 as well as 1.3 for old enrolment clients. No session is ever resumed in TLS 1.2, so a handshake without the
+/// extended master secret (RFC 7627), which some of them lack, joins nothing to nothing.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn legacy_est(own: &Arc<OwnCert>, fleet: Fleet<'_>, makers: &[Cert]) -> Result<Arc<ServerConfig>, TlsError> {
+    let keeper = Doorkeeper::new(Door::LegacyEst, fleet, makers)?;
+    let builder = ServerConfig::builder_with_provider(legacy_provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_client_cert_verifier(Arc::new(keeper));
+    let mut config = builder.with_cert_resolver(Arc::clone(own) as Arc<dyn ResolvesServerCert>);
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The suites of the legacy listener: in TLS 1.2 an ephemeral key exchange and an authenticated cipher (RFC 9325 section
+/// 4.2), signed by the P-256 key that the hub has.
+fn legacy_provider() -> Arc<CryptoProvider> {
+    use rustls::crypto::aws_lc_rs::cipher_suite as suite;
+    let cipher_suites = vec![
+        suite::TLS13_AES_256_GCM_SHA384,
+        suite::TLS13_AES_128_GCM_SHA256,
+        suite::TLS13_CHACHA20_POLY1305_SHA256,
+        suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    ];
+    Arc::new(CryptoProvider { cipher_suites, ..rustls::crypto::aws_lc_rs::default_provider() })
+}
+
 /// TLS for the console: people sign in, no certificate is asked for.
 ///
 /// # Errors
@@ -209,11 +255,12 @@ impl Doorkeeper {
                 self.fleet.check(&cert, end, rest, Usage::Pump, now).map_err(|word| refuse(word, claim()))?;
                 match door {
                     Door::Link(registry) => registry.admit(&pump).map_err(|word| refuse(word, claim())),
-                    Door::Est => Ok(()),
+                    Door::Est | Door::LegacyEst => Ok(()),
                 }
             }
-            (Err(_), Door::Est, Some(makers)) => {
-                let claim = BirthIdentity::of(&cert).map_or_else(|_| String::new(), |b| format!("serial {}", b.serial));
+            (Err(_), Door::Est | Door::LegacyEst, Some(makers)) => {
+                let birth = BirthIdentity::with_or_without_module(&cert);
+                let claim = birth.map_or_else(|_| String::new(), |b| format!("serial {}", b.serial));
                 makers.check(&cert, end, rest, Usage::Birth, now).map_err(|word| refuse(word, claim))
             }
             (Err(_), _, _) => {
@@ -317,14 +364,36 @@ pub fn refusal_of(error: &std::io::Error) -> Refusal {
 ///
 /// # Errors
 /// [`PkiError`] when a certificate that passed the handshake names nobody (a resumed one from before a change).
-pub fn shown(certificates: Option<&[CertificateDer<'_>]>) -> Result<Option<Shown>, PkiError> {
+pub fn shown(certificates: Option<&[CertificateDer<'_>]>, makers: &Makers) -> Result<Option<Shown>, PkiError> {
     covers!("N14");
     let Some(first) = certificates.and_then(<[_]>::first) else { return Ok(None) };
     let cert = Cert::from_der(first)?;
     match PumpIdentity::of(&cert) {
         Ok(pump) => Ok(Some(Shown::Pump(Box::new(pump), Box::new(cert)))),
-        Err(_) => Ok(Some(Shown::Birth(BirthIdentity::of(&cert)?))),
+        Err(_) => {
+            let birth = match makers.module {
+                Demand::Required => BirthIdentity::of(&cert)?,
+                Demand::Optional => BirthIdentity::with_or_without_module(&cert)?,
+            };
+            Ok(Some(Shown::Birth(birth, maker_of(certificates.unwrap_or_default(), &makers.roots))))
+        }
     }
+}
+
+/// The maker's root that a chain leads to by its names. The handshake has proven the signatures; of two roots with one
+/// name neither is told.
+fn maker_of(chain: &[CertificateDer<'_>], makers: &[Cert]) -> Option<Digest> {
+    let mut last = Cert::from_der(chain.first()?).ok()?;
+    for _ in 0..chain.len() {
+        let issuer = last.parsed().tbs_certificate.issuer.clone();
+        let mut roots = makers.iter().filter(|root| root.parsed().tbs_certificate.subject == issuer);
+        if let Some(root) = roots.next() {
+            return roots.next().is_none().then(|| root.fingerprint());
+        }
+        let sent = chain.iter().filter_map(|der| Cert::from_der(der).ok());
+        last = sent.into_iter().find(|cert| cert.parsed().tbs_certificate.subject == issuer)?;
+    }
+    None
 }
 
 impl ClientCertVerifier for Doorkeeper {
@@ -348,11 +417,14 @@ impl ClientCertVerifier for Doorkeeper {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.2 is not spoken here".into()))
+        match self.door {
+            Door::LegacyEst => self.fleet.verifier.verify_tls12_signature(message, cert, dss),
+            Door::Link(_) | Door::Est => Err(rustls::Error::General("TLS 1.2 is not spoken here".into())),
+        }
     }
 
     fn verify_tls13_signature(

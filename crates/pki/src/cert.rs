@@ -153,6 +153,14 @@ impl Cert {
         crate::key::spki_der(&self.parsed.tbs_certificate.subject_public_key_info)
     }
 
+    /// SHA-256 of its public key (the DER of the SubjectPublicKeyInfo): what says whether two certificates are for one key.
+    ///
+    /// # Errors
+    /// As [`Cert::public_key_der`].
+    pub fn key_hash(&self) -> Result<Digest, PkiError> {
+        Ok(fingerprint(&self.public_key_der()?))
+    }
+
     /// Whether `issuer`'s P-256 key signed this certificate and the names meet. Says nothing about what either may do:
     /// that is [`crate::strict`].
     ///

@@ -8,6 +8,7 @@
 
 use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoOwned;
+use wardline_model::Digest;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectAltName};
@@ -47,6 +48,14 @@ impl Csr {
     #[must_use]
     pub const fn spki(&self) -> &SubjectPublicKeyInfoOwned {
         &self.request.info.public_key
+    }
+
+    /// SHA-256 of the public key, as [`Cert::key_hash`].
+    ///
+    /// # Errors
+    /// [`PkiError::Malformed`] when it cannot be written (it was read, so this does not happen).
+    pub fn key_hash(&self) -> Result<Digest, PkiError> {
+        Ok(crate::cert::fingerprint(&crate::key::spki_der(self.spki())?))
     }
 
     /// The subject that the sender asked for. Never copied into a certificate.

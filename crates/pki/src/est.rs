@@ -1,7 +1,8 @@
 //! Bodies of EST (RFC 7030, clarified by RFC 8951): base64 text, and the certs-only CMS message.
 //!
-//! Written strictly, read tolerantly: lines of 64 characters go out (libest fails on unwrapped base64); wrapped,
-//! unwrapped, PEM and bare DER come in.
+//! Written strictly, read tolerantly: wrapped, unwrapped, PEM and bare DER come in. What goes out is in lines of 64
+//! characters, because libest fails on unwrapped base64; and in one line for who sent one line, because strongSwan fails
+//! on wrapped. RFC 8951 section 3.1 leaves both free.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,10 +29,32 @@ const WHAT: &str = "certs-only message";
 /// The content type of a certs-only answer. The parameter matters: libest refuses an answer without it.
 pub const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
 
-/// DER as the base64 text of an EST body, in lines of 64 characters, each ended.
+/// How base64 is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// In lines of 64 characters, each ended.
+    #[default]
+    Lines,
+    /// In one line, not ended.
+    OneLine,
+}
+
+impl Layout {
+    /// How a body that came in is laid out. What is no base64 text counts as in lines.
+    #[must_use]
+    pub fn of(body: &[u8]) -> Self {
+        let is_text = body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
+        if is_text && !body.is_empty() { Self::OneLine } else { Self::Lines }
+    }
+}
+
+/// DER as the base64 text of an EST body.
 #[must_use]
-pub fn encode_body(der: &[u8]) -> String {
+pub fn encode_body(der: &[u8], layout: Layout) -> String {
     let flat = STANDARD.encode(der);
+    if layout == Layout::OneLine {
+        return flat;
+    }
     let mut text = String::with_capacity(flat.len() + flat.len() / LINE + 2);
     for line in flat.as_bytes().chunks(LINE) {
         text.extend(line.iter().map(|b| char::from(*b)));

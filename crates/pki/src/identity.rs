@@ -6,8 +6,9 @@ use const_oid::db::rfc4519::{COMMON_NAME, ORGANIZATIONAL_UNIT_NAME, SERIAL_NUMBE
 use wardline_model::{Digest, Model, PumpId, Serial, Time};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
 
-use crate::name::{HardwareModuleName, only};
+use crate::name::{HardwareModuleName, UNKNOWN_HARDWARE, only};
 use crate::{Cert, CertSerial, PkiError};
 
 /// What a pump's own certificate (LDevID) says.
@@ -81,19 +82,43 @@ impl BirthIdentity {
     /// # Errors
     /// [`PkiError::Malformed`] without one hardwareModuleName, or when its serial numbers do not agree.
     pub fn of(cert: &Cert) -> Result<Self, PkiError> {
-        let wrong = |why: &str| PkiError::malformed("birth certificate", why);
-        let names = alternative(cert)?;
-        let [module] = names.modules.as_slice() else {
-            return Err(wrong("expected exactly one hardwareModuleName"));
-        };
-        if !names.pumps.is_empty() {
-            return Err(wrong("it carries a pump id, which only the hospital may give"));
-        }
-        let serial = agreed_serial(cert, module).ok_or_else(|| wrong("its serial numbers do not agree"))?;
-        let subject = &cert.parsed().tbs_certificate.subject;
-        let model = only(subject, ORGANIZATIONAL_UNIT_NAME).and_then(|text| Model::new(&text).ok());
-        Ok(Self { serial, model, hw_type: module.hw_type, fingerprint: cert.fingerprint() })
+        Self::read(cert, |_| Err(birth_wrong("expected exactly one hardwareModuleName")))
     }
+
+    /// As [`BirthIdentity::of`], and a certificate without any hardwareModuleName is known by the serial number in its
+    /// subject alone: some makers' certificates are older than the rule.
+    ///
+    /// # Errors
+    /// As [`BirthIdentity::of`].
+    pub fn with_or_without_module(cert: &Cert) -> Result<Self, PkiError> {
+        Self::read(cert, |subject| {
+            let serial = only(subject, SERIAL_NUMBER).and_then(|text| Serial::new(&text).ok());
+            serial.ok_or_else(|| birth_wrong("its subject has no serialNumber"))
+        })
+    }
+
+    /// Reads a birth certificate; `alone` gives the serial number when there is no hardwareModuleName.
+    fn read(cert: &Cert, alone: impl FnOnce(&Name) -> Result<Serial, PkiError>) -> Result<Self, PkiError> {
+        let names = alternative(cert)?;
+        if !names.pumps.is_empty() {
+            return Err(birth_wrong("it carries a pump id, which only the hospital may give"));
+        }
+        let subject = &cert.parsed().tbs_certificate.subject;
+        let (serial, hw_type) = match names.modules.as_slice() {
+            [module] => {
+                let serial = agreed_serial(cert, module);
+                (serial.ok_or_else(|| birth_wrong("its serial numbers do not agree"))?, module.hw_type)
+            }
+            [] => (alone(subject)?, UNKNOWN_HARDWARE),
+            _ => return Err(birth_wrong("it carries more than one hardwareModuleName")),
+        };
+        let model = only(subject, ORGANIZATIONAL_UNIT_NAME).and_then(|text| Model::new(&text).ok());
+        Ok(Self { serial, model, hw_type, fingerprint: cert.fingerprint() })
+    }
+}
+
+fn birth_wrong(why: &str) -> PkiError {
+    PkiError::malformed("birth certificate", why)
 }
 
 fn agreed_serial(cert: &Cert, module: &HardwareModuleName) -> Option<Serial> {

@@ -6,7 +6,7 @@
 //! | root | CN, O | keyCertSign, cRLSign | – | 20 years |
 //! | issuing | CN, O | keyCertSign, cRLSign, path length 0 | – | 10 years |
 //! | hub server | CN; SAN: DNS, IP | digitalSignature | serverAuth only | 90 days |
-//! | pump (LDevID) | CN=pump id, serialNumber, O; SAN: `urn:uuid:`, hardwareModuleName | digitalSignature | clientAuth only | 30 days |
+//! | pump (LDevID) | CN=pump id, serialNumber, O; SAN: `urn:uuid:`, hardwareModuleName | digitalSignature | clientAuth only | 30 days, or as the hospital says |
 //! | OCSP responder | CN, O | digitalSignature | OCSPSigning only | 14 days |
 //! | maker root | CN, O | keyCertSign, cRLSign | – | never expires |
 //! | cross (a root under another root) | those of the root | keyCertSign, cRLSign | – | no longer than either root |
@@ -96,6 +96,13 @@ pub enum RevocationInfo {
 }
 
 impl Approved {
+    /// The same certificate, good for this long from now on.
+    #[must_use]
+    pub const fn lasting(mut self, lasts: Span) -> Self {
+        self.lasts = Some(lasts);
+        self
+    }
+
     /// The same certificate, saying where to ask whether it was revoked.
     #[must_use]
     pub fn with_revocation(mut self, revocation: RevocationInfo) -> Self {

@@ -122,7 +122,7 @@ fn requests_come_in_every_usual_form_and_bad_ones_not_at_all() {
     let (good, _) = openssl(folder.path(), &["req", "-in", "csr.pem", "-outform", "DER", "-out", "csr.der"]);
     assert!(good);
     let der = std::fs::read(folder.path().join("csr.der")).unwrap();
-    let wrapped = est::encode_body(&der);
+    let wrapped = est::encode_body(&der, est::Layout::Lines);
     assert!(wrapped.lines().all(|line| line.len() <= 64));
     for body in [pem.as_slice(), der.as_slice(), wrapped.as_bytes(), wrapped.replace('\n', "").as_bytes()] {
         assert!(Csr::parse(body).is_ok());

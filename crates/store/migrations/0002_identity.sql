@@ -1,6 +1,27 @@
 -- Identity for life: what the hub keeps about certificates and pumps beyond the first form of the database.
 
--- Enrolment that waits for a person.
+-- Enrolment that waits for a person. `key` is the SHA-256 of the request's public key, `birth` that of the birth
+-- certificate. Certificates know the SHA-256 of their public key (nothing for those from before), so that no key gets a
+-- second one.
+CREATE TABLE enrolment_approvals (
+  id {TEXT} NOT NULL PRIMARY KEY,
+  pump {TEXT} NOT NULL,
+  key {TEXT} NOT NULL,
+  birth {TEXT} NOT NULL,
+  label {TEXT} NOT NULL,
+  place {TEXT} NOT NULL,
+  asked BIGINT NOT NULL,
+  asked_last BIGINT NOT NULL,
+  expires BIGINT NOT NULL,
+  state {TEXT} NOT NULL,
+  decided BIGINT,
+  decided_by {TEXT},
+  reason {TEXT},
+  UNIQUE (pump, key, birth)
+);
+CREATE INDEX enrolment_approvals_by_state ON enrolment_approvals (state, asked);
+ALTER TABLE certificates ADD COLUMN key_hash {TEXT};
+CREATE INDEX certificates_by_key ON certificates (key_hash);
 
 -- Keys and the end of a pump's life.
 

@@ -222,8 +222,8 @@ async fn supersede(deciding: &mut Deciding, pump: PumpId, is: CertificateState, 
 async fn insert(deciding: &mut Deciding, certificate: &NewCertificate, at: Time) -> Result<(), Trouble> {
     let NewCertificate { serial, fingerprint, pump, not_before, not_after, der } = certificate;
     let inserted = sqlx::query(
-        "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO certificates (serial, fingerprint, pump, not_before, not_after, issued, state, der, \
+         key_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(serial.clone())
     .bind(fingerprint.to_string())
@@ -233,6 +233,7 @@ async fn insert(deciding: &mut Deciding, certificate: &NewCertificate, at: Time)
     .bind(time(at))
     .bind(word(&CertificateState::Pending))
     .bind(der.clone())
+    .bind(wardline_pki::Cert::from_der(der).ok().and_then(|cert| cert.key_hash().ok()).map(|key| key.to_string()))
     .execute(deciding.connection())
     .await;
     match inserted {
@@ -241,6 +242,37 @@ async fn insert(deciding: &mut Deciding, certificate: &NewCertificate, at: Time)
             Err(StoreError::refused(format!("certificate {serial}"), why).into())
         }
         other => Ok(other.map(|_| ())?),
+    }
+}
+
+/// What is used up with a certificate.
+#[derive(Clone, Copy)]
+enum Spend<'a> {
+    Nothing,
+    Code(&'a str),
+    Approval(&'a str),
+}
+
+impl Spend<'_> {
+    /// Uses it up, or says why that cannot be.
+    async fn spend_in(
+        self,
+        deciding: &mut Deciding,
+        pump: PumpId,
+        now: Time,
+    ) -> Result<Result<(), &'static str>, Trouble> {
+        let (is_spent, why) = match self {
+            Self::Nothing => (true, ""),
+            Self::Code(code) => {
+                let is_spent = crate::enrolment_codes::spend_in(deciding, code, pump, now).await?;
+                (is_spent, "the one-time code is used, expired, or another pump's")
+            }
+            Self::Approval(id) => {
+                let is_spent = crate::enrolment_requests::spend_in(deciding, id, pump, now).await?;
+                (is_spent, "the approval was used or has run out")
+            }
+        };
+        Ok(if is_spent { Ok(()) } else { Err(why) })
     }
 }
 
@@ -256,7 +288,7 @@ impl Store {
         certificate: &NewCertificate,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
-        self.issue(certificate, None, by).await
+        self.issue(certificate, Spend::Nothing, by).await
     }
 
     /// As [`Store::issue_certificate`], and a one-time code is used up in the same transaction: there is never a used
@@ -270,13 +302,26 @@ impl Store {
         code: &str,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
-        self.issue(certificate, Some(code), by).await
+        self.issue(certificate, Spend::Code(code), by).await
+    }
+
+    /// As [`Store::issue_certificate`], and a person's approval is used up in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Store::issue_certificate`], and [`StoreError::Refused`] when the approval is not there (any more).
+    pub async fn issue_approved(
+        &self,
+        certificate: &NewCertificate,
+        approval: &str,
+        by: &Decision,
+    ) -> Result<RegistryEntry, StoreError> {
+        self.issue(certificate, Spend::Approval(approval), by).await
     }
 
     async fn issue(
         &self,
         certificate: &NewCertificate,
-        code: Option<&str>,
+        spend: Spend<'_>,
         by: &Decision,
     ) -> Result<RegistryEntry, StoreError> {
         let NewCertificate { serial, pump, .. } = certificate;
@@ -293,10 +338,7 @@ impl Store {
                     return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
                 }
             }
-            if let Some(code) = code
-                && !crate::enrolment_codes::spend_in(&mut deciding, code, *pump, by.at).await?
-            {
-                let why = "the one-time code is used, expired, or another pump's";
+            if let Err(why) = spend.spend_in(&mut deciding, *pump, by.at).await? {
                 return Err(StoreError::refused(format!("a certificate for pump {pump}"), why).into());
             }
             if before.lifecycle == Lifecycle::Expected {
@@ -378,6 +420,19 @@ impl Store {
             let entry = entry_in(deciding.tx(), pump).await?;
             deciding.commit().await?;
             Ok(entry)
+        })
+        .await
+    }
+
+    /// The certificates that were given out for a public key with this SHA-256, newest first, whosever they are.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn certificates_of_key(&self, key: &Digest) -> Result<Vec<CertificateRow>, StoreError> {
+        self.step("reading a key's certificates", async {
+            let sql = format!("{SELECT} WHERE key_hash = $1 ORDER BY issued DESC, serial LIMIT 20");
+            let rows = query(sql).bind(key.to_string()).fetch_all(&self.core.read).await?;
+            rows.iter().map(CertificateRow::read).collect()
         })
         .await
     }

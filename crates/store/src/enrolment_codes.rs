@@ -96,6 +96,13 @@ fn normalise(code: &str) -> Option<String> {
     (plain.len() == LENGTH && plain.bytes().all(|c| ALPHABET.contains(&c))).then_some(plain)
 }
 
+/// Four characters for people to name a thing by.
+pub(crate) fn short_number() -> String {
+    let mut bytes = [0; 4];
+    crate::keys::random(&mut bytes);
+    bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
+}
+
 fn hash(plain: &str) -> String {
     sha256(&[b"wardline enrolment code 1\n", plain.as_bytes()]).to_string()
 }
@@ -111,9 +118,7 @@ impl Store {
         crate::keys::random(&mut bytes);
         let plain: String = bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect();
         let groups: Vec<&str> = [0, 5, 10, 15].map(|at| &plain[at..at + 5]).into();
-        let mut id = [0; 4];
-        crate::keys::random(&mut id);
-        let id: String = id.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect();
+        let id = short_number();
         let expires = by.at + lives;
         let code = NewCode { id: id.clone(), code: groups.join("-"), pump, expires };
         self.step("making an enrolment code", async {

@@ -5,6 +5,7 @@
 //! | `pumps` | the registry: which pumps exist, where they are in their life, what was last heard of them |
 //! | `certificates` | every certificate that the hub issued, and the snapshot that guards the handshake |
 //! | `enrolment_codes` | one-time codes |
+//! | `enrolment_requests` | first certificates that wait for a person |
 //! | `goals`, `reports` | what the hub wants of a pump and what the pump said last |
 //! | `events` | what happened on a pump, in order, once (N11) |
 //! | `repo` | signed metadata, artifacts and releases |
@@ -28,6 +29,7 @@ mod backup;
 mod certificates;
 mod engine;
 mod enrolment_codes;
+mod enrolment_requests;
 mod error;
 mod events;
 mod goals;
@@ -54,6 +56,7 @@ pub use backup::{BackupSummary, check_backup};
 pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
 pub use engine::{Engine, sqlite_url};
 pub use enrolment_codes::{CodeRow, FoundCode, NewCode};
+pub use enrolment_requests::{ApprovalAnswer, ApprovalAsk, ApprovalRow, ApprovalState};
 pub use error::StoreError;
 pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};

@@ -34,6 +34,9 @@ impl Serve {
             let running = server::start(config).await?;
             println!("live link   {}", running.link_addr);
             println!("enrolment   {}", running.est_addr);
+            if let Some(address) = running.legacy_est_addr {
+                println!("TLS 1.2     {address} (enrolment only, for old clients)");
+            }
             if let Some(address) = running.status_addr {
                 println!("CRL, OCSP   http://{address}");
             }

@@ -124,6 +124,8 @@ api_type! {
         pub age_ms: Option<u64>,
         /// When its certificate expires.
         pub certificate_expires: Option<Time>,
+        /// Whether its certificate should have been renewed by now.
+        pub certificate_overdue: bool,
     }
 
     /// A pump with everything that the hub knows of it.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `ward.rs` | a hub with two expected pumps, and `openssl` and `curl` beside it |
 //! | `enrol.rs` | enrolment and renewal by `curl` with requests by `openssl` |
+//! | `legacy.rs` | enrolment by TLS 1.2 at the listener for it, and by strongSwan's client |
+//! | `labels.rs` | labels, how long certificates last, and one key for one certificate |
 //! | `certificates.rs` | certificates that must not pass, at the link and at enrolment |
 //! | `requests.rs` | requests that are malformed, too long or too slow |
 //! | `resumed.rs` | a quarantine against live links, resumed sessions and open connections |
@@ -12,6 +14,8 @@
 mod certificates;
 mod crowd;
 mod enrol;
+mod labels;
+mod legacy;
 mod requests;
 mod resumed;
 mod ward;

@@ -64,11 +64,16 @@ impl Ward {
     }
 
     pub async fn with(limits: Limits) -> Self {
+        Self::set(|config| config.limits = limits).await
+    }
+
+    /// A hub whose configuration is changed before it is made.
+    pub async fn set(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let maker_folder = folder.path().join("maker");
         let maker = Maker::open_or_invent(&maker_folder, wardline_hub::state::now()).expect("a maker");
         let any = "127.0.0.1:0".parse().expect("an address");
-        let config = Config {
+        let mut config = Config {
             folder: folder.path().join("hub"),
             hospital: "St. Elsewhere".into(),
             link: any,
@@ -76,9 +81,9 @@ impl Ward {
             console: any,
             status: Some(any),
             maker_roots: vec![maker_folder.join("root.pem")],
-            limits,
             ..Config::default()
         };
+        change(&mut config);
         std::fs::create_dir_all(&config.folder).expect("a folder");
         let made = server::init(config).await.expect("a new hub");
         let running = started(made.config).await;
@@ -124,9 +129,13 @@ impl Ward {
 
     /// Runs `curl` against the enrolment listener. `path` is below the host.
     pub fn curl(&self, path: &str, pass: Option<&Pass>, args: &[&str]) -> Answer {
-        let port = self.running.est_addr.port();
+        self.curl_at(self.running.est_addr.port(), &["--tlsv1.3"], path, pass, args)
+    }
+
+    /// The same against any port, by any TLS.
+    pub fn curl_at(&self, port: u16, tls: &[&str], path: &str, pass: Option<&Pass>, args: &[&str]) -> Answer {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--verbose", "--max-time", "60", "--tlsv1.3"]);
+        command.args(["--silent", "--show-error", "--verbose", "--max-time", "60"]).args(tls);
         command.arg("--cacert").arg(&self.root).arg("--resolve").arg(format!("{HUB}:{port}:127.0.0.1"));
         if let Some(pass) = pass {
             command.arg("--cert").arg(&pass.chain).arg("--key").arg(&pass.key);
@@ -166,8 +175,9 @@ impl Ward {
     pub fn keep(&self, answer: &Answer, name: &str) -> Pass {
         assert_eq!(answer.status, 200, "{answer:?}");
         let (p7, der) = (format!("{name}.p7"), format!("{name}.p7.der"));
-        std::fs::write(self.path(&p7), &answer.body).expect("written");
-        self.openssl(&["base64", "-d", "-in", &p7, "-out", &der]);
+        // One line or many: the client's layout.
+        std::fs::write(self.path(&p7), answer.body.replace('\n', "")).expect("written");
+        self.openssl(&["base64", "-d", "-A", "-in", &p7, "-out", &der]);
         let pem = self.openssl(&["pkcs7", "-inform", "DER", "-in", &der, "-print_certs"]);
         let chain = self.path(&format!("{name}.pem"));
         std::fs::write(&chain, pem + &self.issuing()).expect("written");

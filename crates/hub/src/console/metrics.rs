@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -34,7 +35,13 @@ pub(super) async fn metrics(State(console): State<Arc<Console>>) -> Result<Respo
         by_lifecycle.get_or_create(&labels).set(whole(count));
     }
     online.set(whole(fleet::online(snapshot.all())));
+    let old_tls = Counter::<u64>::default();
+    old_tls.inc_by(crate::est::legacy_requests());
+    let approvals = Gauge::<i64>::default();
+    approvals.set(whole(console.store.approvals_waiting(console.now()).await?));
     let mut registry = Registry::with_prefix("wardline");
+    registry.register("enrolment_old_tls_requests", "Enrolment requests by TLS 1.2 since this hub began", old_tls);
+    registry.register("enrolments_waiting", "First certificates that wait for a person", approvals);
     registry.register("pumps_by_attention", "Pumps by how much they call for a person", by_attention);
     registry.register("pumps_by_lifecycle", "Pumps by their place in life", by_lifecycle);
     registry.register("pumps_online", "Pumps that hold a live link", online);

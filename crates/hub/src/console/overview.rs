@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::fleet::{self, Snapshot};
 use super::guard::{Caller, percent_encode};
 use super::page::{self, Frame, pumps, show, thousands};
-use super::{pictures, rollouts, views};
+use super::{pictures, rollouts};
 
 /// `GET /api/v1/overview`.
 pub(super) async fn api(State(console): State<Arc<Console>>) -> Result<Json<Overview>, Fault> {
@@ -58,10 +58,7 @@ pub(super) fn compute(snapshot: &Snapshot, rollouts: Vec<RolloutRow>, strangers:
         })
         .collect();
     let busy = fleet.iter().filter(|row| row.therapy.state().is_some_and(ChannelState::is_busy)).count() as u64;
-    let expiring = fleet
-        .iter()
-        .filter(|row| row.certificate_expires.is_some_and(|end| end.since(now) < views::EXPIRES_SOON))
-        .count() as u64;
+    let expiring = fleet.iter().filter(|row| row.certificate_overdue).count() as u64;
     Overview {
         answer,
         attention,

@@ -135,9 +135,6 @@ pub(super) const fn channel_label(state: ChannelState) -> &'static str {
     }
 }
 
-/// A certificate with less than this left should have been renewed long ago (renewal starts at two thirds of 30 days).
-pub(super) const EXPIRES_SOON: Span = Span::from_days(7);
-
 /// A pump as a row.
 pub(super) fn pump_row(row: &store::PumpRow, coming: &Coming, now: Time) -> PumpRow {
     let slots = slot_phases(row, coming, now);
@@ -162,6 +159,7 @@ pub(super) fn pump_row(row: &store::PumpRow, coming: &Coming, now: Time) -> Pump
         owner,
         age_ms: age.map(Span::as_ms),
         certificate_expires: row.certificate.as_ref().map(|certificate| certificate.not_after),
+        certificate_overdue: expiring(row, now).is_some(),
     }
 }
 
@@ -228,8 +226,9 @@ pub(super) fn terse(why: &str) -> &str {
 }
 
 fn expiring(row: &store::PumpRow, now: Time) -> Option<Span> {
-    let left = row.certificate.as_ref()?.not_after.since(now);
-    (left < EXPIRES_SOON).then_some(left)
+    let certificate = row.certificate.as_ref()?;
+    let is_overdue = wardline_fleet::renewal::is_overdue(certificate.not_before, certificate.not_after, now);
+    is_overdue.then(|| certificate.not_after.since(now))
 }
 
 /// A pump with everything.

@@ -81,6 +81,13 @@ pub(super) fn refusal(word: &str) -> &str {
         "too-many-from-one-address" => "too many connections from this address",
         "second-link" => "a second link of the same pump: look for a copied key",
         "too-many-codes" => "too many one-time codes tried",
+        "key-of-another-pump" => {
+            "it asks for a certificate for another pump's key: two pumps with one key, or a copied one"
+        }
+        "same-key" => "it asks for a second certificate for the same key",
+        "refused-by-rule" => "a rule of the hospital refuses it",
+        "denied" => "a person denied its enrolment",
+        "too-many-waiting" => "too many pumps wait for a person to approve them",
         "bad-request" => "its request was not understood",
         other => other,
     }

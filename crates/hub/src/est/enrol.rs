@@ -1,11 +1,8 @@
-//! `simpleenroll` and `simplereenroll`: who may have a certificate, and issuing it.
+//! `simpleenroll` and `simplereenroll`: who asks, and whether it may have a certificate.
 //!
 //! The request gives a key. Everything else comes from the registry: a pump that asks for another pump's name gets its
-//! own (N14). First comes what costs nothing (the peer, the request's form), then the rules of a pump's life. A one-time
-//! code is used up in the same transaction that records the certificate, so a refusal or a failure leaves it as it was.
-//!
-//! An answer may be lost on the way. Who asks again with the same used code and the same key gets the same certificate
-//! again; with another key the code stays used.
+//! own (N14). First comes what costs nothing (the peer, the request's form), then the rules of a pump's life. The rest,
+//! from a request that may have a certificate to the certificate, is in `issue`.
 
 use std::sync::Arc;
 
@@ -17,45 +14,53 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use base64::Engine as _;
 use wardline_fleet::lifecycle::{Act, Before, By, Certificate, decide};
-use wardline_model::{PumpId, Serial, covers};
+use wardline_model::{Digest, PumpId, Serial, covers};
+use wardline_pki::est::Layout;
 use wardline_pki::name::UNKNOWN_HARDWARE;
-use wardline_pki::profile::{self, PumpNames};
-use wardline_pki::{BirthIdentity, Cert, Csr};
-use wardline_store::{Actor, Decision, Entry, NewCertificate, PumpRow};
+use wardline_pki::profile::PumpNames;
+use wardline_pki::{BirthIdentity, Csr};
+use wardline_store::{Actor, Decision, Entry, PumpRow};
 
 use crate::door::HttpPeer;
 use crate::state::{Hub, now};
 use crate::tls::Shown;
 
-use super::{PKCS10, Problem, body_of, certs_only_response};
+use super::approval::may_have;
+use super::issue::{Order, Right, Spends, again, issue, unused};
+use super::label::Label;
+use super::{PKCS10, Problem, body_of};
 
 /// Who asks, and who it says it is.
-struct Asker {
-    peer: HttpPeer,
+pub(super) struct Asker {
+    pub(super) peer: HttpPeer,
     claim: String,
 }
 
 impl Asker {
-    fn new(peer: HttpPeer, headers: &HeaderMap) -> Self {
+    pub(super) fn new(peer: HttpPeer, headers: &HeaderMap) -> Self {
         let claim = match peer.shown.as_deref() {
             Some(Shown::Pump(pump, _)) => format!("pump {}", pump.pump),
-            Some(Shown::Birth(birth)) => format!("serial {}", birth.serial),
+            Some(Shown::Birth(birth, _)) => format!("serial {}", birth.serial),
             None => basic(headers).map_or_else(String::new, |(serial, _)| format!("serial {serial}")),
         };
         Self { peer, claim }
     }
 
-    fn pump(&self) -> Option<PumpId> {
+    pub(super) fn claim(&self) -> &str {
+        &self.claim
+    }
+
+    pub(super) fn pump(&self) -> Option<PumpId> {
         match self.peer.shown.as_deref() {
             Some(Shown::Pump(pump, _)) => Some(pump.pump),
-            Some(Shown::Birth(_)) | None => None,
+            Some(Shown::Birth(..)) | None => None,
         }
     }
 }
 
 /// How a pump proved itself.
 enum Proof {
-    Birth(BirthIdentity),
+    Birth(BirthIdentity, Option<Digest>),
     Code { serial: Serial, code: String },
 }
 
@@ -63,38 +68,43 @@ enum Proof {
 pub(super) async fn simpleenroll(
     State(hub): State<Arc<Hub>>,
     Extension(peer): Extension<HttpPeer>,
+    label: Label,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     covers!("N14");
     let asker = Asker::new(peer, &headers);
     let proof = proof(&hub, &asker, &headers)?;
-    let csr = parse(&hub, &asker, &headers, body).await?;
-    let named = |pump: PumpRow, hw_type| PumpNames {
-        pump: pump.id,
-        serial: pump.serial,
-        hospital: hub.config.hospital.clone(),
-        hw_type: Some(hw_type),
-    };
-    match proof {
-        Proof::Birth(birth) => {
-            let pump = expected_by_birth(&hub, &asker, &birth).await?;
-            issue(&hub, &csr, &named(pump, birth.hw_type), "enrolled by its birth certificate", None).await
+    let (csr, layout) = parse(&hub, &asker, &headers, body).await?;
+    let (pump, hw_type, right, why) = match &proof {
+        Proof::Birth(birth, maker) => {
+            let pump = expected_by_birth(&hub, &asker, birth).await?;
+            (pump, birth.hw_type, Right::Birth(birth, *maker), "enrolled by its birth certificate")
         }
         Proof::Code { serial, code } => {
-            let (pump, is_used) = expected_by_code(&hub, &asker, &serial, &code).await?;
+            let (pump, is_used) = expected_by_code(&hub, &asker, serial, code).await?;
             if is_used {
-                return again(&hub, &asker, &pump, &csr).await;
+                return again(&hub, &asker, &pump, &csr, layout).await;
             }
-            issue(&hub, &csr, &named(pump, UNKNOWN_HARDWARE), "enrolled by a one-time code", Some(&code)).await
+            (pump, UNKNOWN_HARDWARE, Right::Code(code), "enrolled by a one-time code")
         }
+    };
+    let hospital = hub.config.hospital.clone();
+    let names = PumpNames { pump: pump.id, serial: pump.serial.clone(), hospital, hw_type: Some(hw_type) };
+    let rules = hub.config.enrolment.of(&pump.model, label.as_deref());
+    let order = Order { csr, layout, names, rules, label, right, why };
+    if let Some(lost) = unused(&hub, &asker, &order).await? {
+        return Ok(lost);
     }
+    let spends = may_have(&hub, &asker, &order, &pump).await?;
+    issue(&hub, &asker, &order, spends).await
 }
 
 /// RFC 7030 section 4.2.2: the same names, authenticated by the certificate that is being renewed.
 pub(super) async fn simplereenroll(
     State(hub): State<Arc<Hub>>,
     Extension(peer): Extension<HttpPeer>,
+    label: Label,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -102,29 +112,35 @@ pub(super) async fn simplereenroll(
     let Some(Shown::Pump(pump, current)) = asker.peer.shown.as_deref() else {
         return Err(refuse(&hub, &asker, None, "no-pump-certificate", "renew with the pump's own certificate").await);
     };
-    if let Err(word) = hub.registry.admit(pump) {
-        let why = format!("this certificate may not be renewed: {word}. Enrol again, or ask clinical engineering");
-        return Err(refuse(&hub, &asker, Some(pump.pump), word, &why).await);
-    }
-    let csr = parse(&hub, &asker, &headers, body).await?;
+    let admitted = hub.registry.admit(pump).and_then(|()| hub.registry.get(pump.pump).ok_or("unknown-pump"));
+    let entry = match admitted {
+        Ok(entry) => entry,
+        Err(word) => {
+            let why = format!("this certificate may not be renewed: {word}. Enrol again, or ask clinical engineering");
+            return Err(refuse(&hub, &asker, Some(pump.pump), word, &why).await);
+        }
+    };
+    let (csr, layout) = parse(&hub, &asker, &headers, body).await?;
     if !csr.names_match(current) {
         let why = "a renewal must name exactly what the current certificate names (RFC 7030 section 4.2.2)";
         return Err(refuse(&hub, &asker, Some(pump.pump), "other-names", why).await);
     }
-    let names = PumpNames {
-        pump: pump.pump,
-        serial: pump.serial.clone(),
-        hospital: hub.config.hospital.clone(),
-        hw_type: Some(pump.hw_type),
-    };
-    issue(&hub, &csr, &names, "renewed by its own certificate", None).await
+    let hospital = hub.config.hospital.clone();
+    let names = PumpNames { pump: pump.pump, serial: pump.serial.clone(), hospital, hw_type: Some(pump.hw_type) };
+    let why = "renewed by its own certificate";
+    let rules = hub.config.enrolment.of(&entry.model, label.as_deref());
+    let order = Order { csr, layout, names, rules, label, right: Right::Own(current), why };
+    match unused(&hub, &asker, &order).await? {
+        Some(lost) => Ok(lost),
+        None => issue(&hub, &asker, &order, Spends::Nothing).await,
+    }
 }
 
 /// Who the peer says it is; the cheap part, before anything is read.
 fn proof(hub: &Hub, asker: &Asker, headers: &HeaderMap) -> Result<Proof, Problem> {
     let peer = &asker.peer;
-    if let Some(Shown::Birth(birth)) = peer.shown.as_deref() {
-        return Ok(Proof::Birth(birth.clone()));
+    if let Some(Shown::Birth(birth, maker)) = peer.shown.as_deref() {
+        return Ok(Proof::Birth(birth.clone(), *maker));
     }
     let (serial, code) = basic(headers).ok_or(Problem::Unauthorized)?;
     let is_allowed = hub.est.may_try(format!("serial {serial}")) && hub.est.may_try(format!("at {}", peer.place.ip()));
@@ -152,23 +168,28 @@ pub(crate) fn credentials(value: &HeaderValue) -> Option<(Serial, String)> {
 }
 
 /// The request inside the body. What is wrong with it is said to the sender and kept in the audit.
-async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Result<Csr, Problem> {
+async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Result<(Csr, Layout), Problem> {
     let read = async {
         is_request(headers)?;
         let bytes = body_of(body).await?;
-        Csr::parse(&bytes).map_err(|error| Problem::Bad(error.to_string()))
+        let csr = Csr::parse(&bytes).map_err(|error| Problem::Bad(error.to_string()))?;
+        Ok((csr, Layout::of(&bytes)))
     };
     match read.await {
-        Ok(csr) => Ok(csr),
+        Ok(request) => Ok(request),
         Err(problem) => {
             let (word, why) = match &problem {
                 Problem::Bad(why) => ("bad-request", why.as_str()),
                 Problem::TooLarge => ("too-large", "the request is too long"),
                 Problem::WrongType(why) => ("wrong-content-type", why.as_str()),
                 Problem::Slow => ("slow-request", "the request did not come in time"),
-                Problem::Unauthorized | Problem::Forbidden(_) | Problem::TooMany | Problem::Trouble => {
-                    return Err(problem);
-                }
+                Problem::Unauthorized
+                | Problem::Forbidden(_)
+                | Problem::NotFound(_)
+                | Problem::Waiting(_)
+                | Problem::Full
+                | Problem::TooMany
+                | Problem::Trouble => return Err(problem),
             };
             refuse(hub, asker, asker.pump(), word, why).await;
             Err(problem)
@@ -220,24 +241,8 @@ async fn expected_by_code(hub: &Hub, asker: &Asker, serial: &Serial, code: &str)
 }
 
 /// What somebody with a wrong code is told, whatever is wrong with it.
-const WRONG_CODE: &str = "this code does not enrol this pump: it is unknown, used, expired, or another pump's";
-
-/// A used code comes again. If it is the same key, the answer was lost on the way, and is given once more.
-async fn again(hub: &Hub, asker: &Asker, pump: &PumpRow, csr: &Csr) -> Result<Response, Problem> {
-    let entry = hub.store.registry_entry(pump.id).await?;
-    for row in hub.store.certificates(pump.id).await? {
-        let is_good = entry.admits(&row.fingerprint) && row.not_after > now();
-        if !is_good {
-            continue;
-        }
-        let Some(der) = hub.store.certificate_der(&row.serial).await? else { continue };
-        let cert = Cert::from_der(&der)?;
-        if csr.same_key_as(&cert) {
-            return certs_only_response(&[&cert]);
-        }
-    }
-    Err(refuse(hub, asker, Some(pump.id), "used-code", WRONG_CODE).await)
-}
+pub(super) const WRONG_CODE: &str =
+    "this code does not enrol this pump: it is unknown, used, expired, or another pump's";
 
 async fn may_enrol(hub: &Hub, asker: &Asker, pump: &PumpRow) -> Result<(), Problem> {
     let certificate = if pump.certificate.is_some() { Certificate::Current } else { Certificate::None };
@@ -248,7 +253,7 @@ async fn may_enrol(hub: &Hub, asker: &Asker, pump: &PumpRow) -> Result<(), Probl
 }
 
 /// Counts and records a refusal, and says it.
-async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static str, why: &str) -> Problem {
+pub(super) async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static str, why: &str) -> Problem {
     let (at, Asker { peer, claim }) = (now(), asker);
     hub.links.strangers().note(claim, peer.place, word, at);
     if hub.refusals.may_record() {
@@ -259,32 +264,4 @@ async fn refuse(hub: &Hub, asker: &Asker, pump: Option<PumpId>, word: &'static s
         }
     }
     Problem::Forbidden(why.to_owned())
-}
-
-/// Signs, makes durable, updates the registry, answers: in this order.
-async fn issue(hub: &Hub, csr: &Csr, names: &PumpNames, why: &str, code: Option<&str>) -> Result<Response, Problem> {
-    let at = now();
-    let approved = profile::pump(csr, names)?.with_revocation(crate::status::places(&hub.config));
-    let cert: Cert = crate::ca::sign(&hub.issuing, approved, at).await?;
-    let row = NewCertificate {
-        serial: cert.serial().to_string(),
-        fingerprint: cert.fingerprint(),
-        pump: names.pump,
-        not_before: cert.not_before(),
-        not_after: cert.not_after(),
-        der: cert.der().to_vec(),
-    };
-    let by = Decision { by: Actor::Pump(names.pump), reason: why.to_owned(), at };
-    let issued = match code {
-        Some(code) => hub.store.issue_for_code(&row, code, &by).await,
-        None => hub.store.issue_certificate(&row, &by).await,
-    };
-    match issued {
-        Ok(entry) => {
-            hub.apply(&entry);
-            certs_only_response(&[&cert])
-        }
-        Err(wardline_store::StoreError::Refused { why, .. }) => Err(Problem::Forbidden(why)),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -7,11 +7,25 @@
 //! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
 //! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
 //!
-//! The EST routes also work below one label (`/.well-known/est/<label>/…`). Answers are as strict as the standard says,
-//! requests are read tolerantly, errors are one sentence of plain text, and the connection stays open after a 401
-//! (clients ask first without credentials). Every certificate and every refusal is in the audit.
+//! The EST routes also work below a label that the configuration knows (`/.well-known/est/<label>/…`); another one is
+//! not found. A private key is never made here (`serverkeygen`), and nothing speaks full CMC. Answers are as strict as
+//! the standard says, requests are read tolerantly, errors are one sentence of plain text, and the connection stays open
+//! after a 401 (clients ask first without credentials). Every certificate and every refusal is in the audit.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `enrol.rs` | who asks, and whether it may |
+//! | `approval.rs` | the hospital's approval rules, and waiting for a person |
+//! | `issue.rs` | from a request that may have a certificate to the certificate |
+//! | `label.rs` | labels |
+//! | `legacy.rs` | the listener for clients that speak only TLS 1.2 |
+//! | `provision.rs` | what a fresh pump must know of its hub |
 
+mod approval;
 mod enrol;
+mod issue;
+mod label;
+mod legacy;
 mod provision;
 
 use std::num::NonZeroU32;
@@ -20,20 +34,24 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use wardline_pki::est::{CERTS_ONLY, certs_only, encode_body};
+use wardline_pki::est::{CERTS_ONLY, Layout, certs_only, encode_body};
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use enrol::credentials;
 
+pub(crate) use legacy::requests as legacy_requests;
+
 use crate::state::Hub;
+use label::Label;
 
 /// The most bytes of a request's body: a request of 4 KiB in PEM is below 6 KiB.
 pub const MAX_BODY: usize = 8 * 1024;
@@ -78,6 +96,12 @@ pub(super) enum Problem {
     TooLarge,
     /// A body of another kind.
     WrongType(String),
+    /// No such label or operation.
+    NotFound(String),
+    /// A person must approve first; ask again after so many seconds.
+    Waiting(u32),
+    /// Too many wait for a person.
+    Full,
     /// Too many tries.
     TooMany,
     /// The request took too long.
@@ -86,15 +110,17 @@ pub(super) enum Problem {
     Trouble,
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, text) = match self {
+impl Problem {
+    /// The status, and the sentence for who asked.
+    fn said(self) -> (StatusCode, String) {
+        match self {
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "show a birth certificate, or the serial number and a one-time code as HTTP Basic credentials".into(),
             ),
             Self::Bad(why) => (StatusCode::BAD_REQUEST, why),
             Self::Forbidden(why) => (StatusCode::FORBIDDEN, why),
+            Self::NotFound(why) => (StatusCode::NOT_FOUND, why),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the request is longer than {MAX_BODY} bytes; a certificate request has about 400"),
@@ -103,19 +129,43 @@ impl IntoResponse for Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("the content type is {is}; send a certificate request as {PKCS10}"),
             ),
+            Self::Waiting(_) => (
+                StatusCode::ACCEPTED,
+                "a person must approve this pump first; ask again with the same request (`wardline enrol approvals`)"
+                    .into(),
+            ),
+            Self::Full => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many pumps wait for a person to approve them; ask again later".into(),
+            ),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a minute".into()),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the request took too long".into()),
             Self::Trouble => (StatusCode::INTERNAL_SERVER_ERROR, "the hub is in trouble; try again later".into()),
-        };
-        let is_unauthorized = status == StatusCode::UNAUTHORIZED;
-        let is_early = status == StatusCode::TOO_MANY_REQUESTS;
+        }
+    }
+
+    /// After how many seconds asking again makes sense.
+    const fn retry_s(&self) -> Option<u32> {
+        match self {
+            Self::Waiting(seconds) => Some(*seconds),
+            Self::TooMany => Some(60),
+            Self::Full => Some(600),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let retry_s = self.retry_s();
+        let (status, text) = self.said();
         let mut response = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response();
-        if is_unauthorized {
+        if status == StatusCode::UNAUTHORIZED {
             let realm = HeaderValue::from_static("Basic realm=\"pump enrolment\", charset=\"UTF-8\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, realm);
         }
-        if is_early {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        if let Some(seconds) = retry_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -137,23 +187,48 @@ impl From<wardline_store::StoreError> for Problem {
 
 /// The routes of the enrolment listener.
 pub fn router(hub: Arc<Hub>) -> Router {
+    est_routes().route("/wardline/v1/provision", get(provision::provision)).with_state(hub)
+}
+
+/// The routes of the legacy listener: EST and nothing else, each request counted and noted.
+pub(crate) fn legacy_router(hub: Arc<Hub>) -> Router {
+    let note = middleware::from_fn_with_state(Arc::clone(&hub), legacy::note);
+    est_routes().layer(note).with_state(hub)
+}
+
+fn est_routes() -> Router<Arc<Hub>> {
     let mut router = Router::new();
     for base in ["/.well-known/est", "/.well-known/est/{label}"] {
         router = router
             .route(&format!("{base}/cacerts"), get(cacerts))
             .route(&format!("{base}/simpleenroll"), post(enrol::simpleenroll))
-            .route(&format!("{base}/simplereenroll"), post(enrol::simplereenroll));
+            .route(&format!("{base}/simplereenroll"), post(enrol::simplereenroll))
+            .route(&format!("{base}/serverkeygen"), any(serverkeygen))
+            .route(&format!("{base}/fullcmc"), any(fullcmc));
     }
-    router.route("/wardline/v1/provision", get(provision::provision)).with_state(hub)
+    router
 }
 
 /// RFC 7030 section 4.1.
-async fn cacerts(State(hub): State<Arc<Hub>>) -> Result<Response, Problem> {
-    certs_only_response(&[&hub.root, hub.issuing.cert()])
+async fn cacerts(State(hub): State<Arc<Hub>>, _label: Label, headers: HeaderMap) -> Result<Response, Problem> {
+    certs_only_response(&[&hub.root, hub.issuing.cert()], layout_of(&headers))
 }
 
-fn certs_only_response(certs: &[&wardline_pki::Cert]) -> Result<Response, Problem> {
-    Ok(([(CONTENT_TYPE, CERTS_ONLY)], encode_body(&certs_only(certs)?)).into_response())
+/// How a client that sent no body wants base64: strongSwan's says nothing of what it accepts, and reads one line only.
+fn layout_of(headers: &HeaderMap) -> Layout {
+    if headers.contains_key(ACCEPT) { Layout::Lines } else { Layout::OneLine }
+}
+
+async fn serverkeygen() -> Problem {
+    Problem::NotFound("serverkeygen is not offered: a pump makes its key itself, and it never leaves the pump".into())
+}
+
+async fn fullcmc() -> Problem {
+    Problem::NotFound("fullcmc is not offered; use simpleenroll and simplereenroll".into())
+}
+
+fn certs_only_response(certs: &[&wardline_pki::Cert], layout: Layout) -> Result<Response, Problem> {
+    Ok(([(CONTENT_TYPE, CERTS_ONLY)], encode_body(&certs_only(certs)?, layout)).into_response())
 }
 
 /// The whole body within the limit of size; the door watches over the time.

@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::watch;
-use wardline_model::{PumpId, Span, Time};
+use wardline_fleet::renewal::{OVERDUE, is_overdue};
+use wardline_model::{PumpId, Time};
 use wardline_store::{Actor, AuditQuery, Decision, Entry, Store, StoreError};
 
 /// How often. A minute is the most of the audit that could be cut off without a trace.
 const EVERY: Duration = Duration::from_secs(60);
-
-/// A certificate lives 30 days and is renewed after 20. With less than a week left, something is wrong with the pump or
-/// its network, and there is still time to go and look.
-const OVERDUE: Span = Span::from_days(7);
 
 /// Keeps the house in order. One per hub process.
 pub struct Housekeeping {
@@ -59,6 +56,7 @@ impl Housekeeping {
         let now = (self.now)();
         tell("reading the data keys", self.store.refresh_keys().await);
         tell("removing what has expired", self.store.sweep(now).await);
+        tell("removing enrolment requests that have run out", self.store.expire_approvals(now).await);
         tell("forgetting links of hubs that are gone", self.store.forget_dead_hubs(&self.node).await);
         let overdue = self.tell_overdue(now).await;
         tell("telling of overdue renewals", overdue);
@@ -70,7 +68,8 @@ impl Housekeeping {
     /// # Errors
     /// Those of the store.
     async fn tell_overdue(&mut self, now: Time) -> Result<usize, StoreError> {
-        let ending = self.store.certificates_ending(now + OVERDUE).await?;
+        let mut ending = self.store.certificates_ending(now + OVERDUE).await?;
+        ending.retain(|certificate| is_overdue(certificate.not_before, certificate.not_after, now));
         let overdue: BTreeSet<PumpId> = ending.iter().map(|certificate| certificate.pump).collect();
         // A pump that renewed may be told again another time.
         self.told.retain(|pump| overdue.contains(pump));

@@ -1,6 +1,6 @@
 //! A turn of housekeeping on a real database.
 
-use wardline_model::{AssetTag, CareArea, Digest, Model, Serial};
+use wardline_model::{AssetTag, CareArea, Digest, Model, Serial, Span};
 use wardline_store::{AuditVerdict, ExpectedPump, MasterKey, NewCertificate, NewUser, Store, sqlite_url};
 
 use super::*;

@@ -78,6 +78,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("revoked_code", Int),
             ("revoked_reason", Text),
             ("der", Bytes),
+            ("key_hash", Text),
         ],
     },
     Table {
@@ -91,6 +92,25 @@ pub(crate) const TABLES: &[Table] = &[
             ("created_by", Text),
             ("expires", Int),
             ("used", Int),
+        ],
+    },
+    Table {
+        name: "enrolment_approvals",
+        key: 1,
+        columns: &[
+            ("id", Text),
+            ("pump", Text),
+            ("key", Text),
+            ("birth", Text),
+            ("label", Text),
+            ("place", Text),
+            ("asked", Int),
+            ("asked_last", Int),
+            ("expires", Int),
+            ("state", Text),
+            ("decided", Int),
+            ("decided_by", Text),
+            ("reason", Text),
         ],
     },
     Table {

@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod backup;
+mod enrolment_requests;
 mod events;
 mod faults;
 mod group;
