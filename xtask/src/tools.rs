@@ -42,6 +42,8 @@ const DEBIAN: &[Debian] = &[
     Debian { present: has_rlm_rest, package: "freeradius-rest", suite: "Wi-Fi admission by a real RADIUS server" },
     Debian { present: || has("eapol_test"), package: "eapoltest", suite: "Wi-Fi admission by a real RADIUS server" },
     Debian { present: || has("swtpm"), package: "swtpm", suite: "a pump's keys in a real software TPM" },
+    Debian { present: || in_sbin("nft"), package: "nftables", suite: "the firewall on a real packet filter" },
+    Debian { present: || in_sbin("ip"), package: "iproute2", suite: "the firewall on a real packet filter" },
     Debian { present: || postgres_bin().is_some(), package: "postgresql", suite: "the store on PostgreSQL" },
     Debian { present: || has("chromium"), package: "chromium", suite: "the console in a real browser" },
     Debian { present: || has("node"), package: "nodejs", suite: "the console in a real browser" },

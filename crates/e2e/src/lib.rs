@@ -3,6 +3,7 @@
 //! This library only holds what the end-to-end tests share: finding the built programs, running them as processes that
 //! never outlive their test, and waiting for what they print. The tests themselves are in `tests/`.
 
+pub mod network;
 pub mod postgres;
 
 use std::io::{BufRead as _, BufReader};

@@ -1,3 +1,7 @@
 //! Firewall policy to rule set, and detection machines over packet, link and file observations.
 //!
-//! The room stands empty until the defence work furnishes it; it exists so that its place among the others is decided.
+//! A [`policy::Policy`] says in a hospital's words what a pump may talk to; [`policy::Policy::rules`] turns it into one
+//! transaction for the Linux packet filter. Nothing here touches a packet filter or a network: the agent carries it out.
+//! The detection machines come with the defence work.
+
+pub mod policy;
