@@ -205,6 +205,8 @@ struct Daemon {
     boot: [u8; 16],
     link_epoch: LinkEpoch,
     report_at: Option<Instant>,
+    /// The hub holds this pump at a level at which it takes no events.
+    is_held: bool,
     disk_again: Option<Instant>,
     status: status::Writer,
 }
@@ -273,6 +275,7 @@ impl Daemon {
             boot,
             link_epoch: LinkEpoch::default(),
             report_at: None,
+            is_held: false,
             disk_again: None,
             status,
         };
@@ -370,7 +373,8 @@ impl Daemon {
         if !self.session.is_up() {
             return Ok(());
         }
-        while self.session.has_room()
+        while !self.is_held
+            && self.session.has_room()
             && let Some(events) = self.outbox.next_frame()
         {
             self.sealing.fault().effect()?;

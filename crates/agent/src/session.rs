@@ -61,6 +61,8 @@ pub enum Happened {
     Goal(Vec<u8>),
     /// There is new release metadata.
     NewMetadata,
+    /// The hub holds this pump: goals and releases go on, events wait here. Why, in plain words.
+    Held(String),
     /// The link is gone; it will be tried again by itself.
     Down {
         /// Why, for the log.
@@ -280,6 +282,9 @@ impl Session {
             (Some(Body::Ack(ack)), true) => Happened::Acked(Sequence(ack.seq)),
             (Some(Body::Goal(goal)), true) if goal.signed.len() <= limits::SIGNED_GOAL => Happened::Goal(goal.signed),
             (Some(Body::NewMetadata(_)), true) => Happened::NewMetadata,
+            (Some(Body::Standing(standing)), true) => {
+                Happened::Held(wardline_wire::text::clean(&standing.why, limits::EXPLANATION))
+            }
             (Some(Body::Goal(_)), true) => return self.end(End::lost("a goal over the limit")),
             (Some(Body::Welcome(_)), true) => return self.end(End::lost("a second Welcome")),
             (Some(_), false) => return self.end(End::lost("the hub did not begin with Welcome")),

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 use wardline_model::{
-    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, Role, Sequence, Serial,
-    Therapy, Time, Version, Wait,
+    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, QuarantineLevel, Role,
+    Sequence, Serial, Therapy, Time, Version, Wait,
 };
 
 use crate::permission::Permission;
@@ -49,6 +49,7 @@ plain! {
     Sequence => json!({"type": "integer", "minimum": 0}),
     Kind => json!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}),
     Lifecycle => json!({"type": "string", "enum": Lifecycle::ALL.map(Lifecycle::as_str)}),
+    QuarantineLevel => json!({"type": "string", "enum": QuarantineLevel::ALL.map(QuarantineLevel::as_str)}),
     Role => json!({"type": "string", "enum": Role::ALL.map(Role::as_str)}),
     Permission => json!({"type": "string", "enum": Permission::ALL.map(Permission::as_str)}),
     Wait => json!({"type": "string", "description": "why something is not moving"}),

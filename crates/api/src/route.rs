@@ -139,10 +139,14 @@ routes! {
     ApiWhoAmI Get "/api/v1/whoami" Api (SignedIn) None, None, ty::<t::WhoAmI>(), "Who the caller is and what it may do";
     ApiOverview Get "/api/v1/overview" Api (Needs(ReadFleet)) None, None, ty::<t::Overview>(), "The fleet at a glance";
     ApiPumps Get "/api/v1/pumps" Api (Needs(ReadFleet)) None, None, ty::<t::PumpPage>(), "Search, filter and sort pumps";
-    ApiPumpsQuarantine Post "/api/v1/pumps/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::ChosenPumps>(), ty::<t::Decided>(), "Quarantine several pumps: links are cut, therapy is not touched";
+    ApiPumpsQuarantine Post "/api/v1/pumps/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::ChosenPumps>(), ty::<t::Decided>(), "Quarantine several pumps at a level; therapy is not touched";
+    ApiPumpsPreview Post "/api/v1/pumps/quarantine/preview" Api (Needs(QuarantinePumps)) Some("pump.quarantine.preview"), ty::<t::PreviewOf>(), ty::<t::Preview>(), "What a quarantine of a set would do, before it is decided; changes nothing";
+    ApiHeldPumps Get "/api/v1/quarantine" Api (Needs(ReadFleet)) None, None, ty::<t::HeldPumps>(), "Every pump that is held at some level, with why, by whom and until when";
     ApiPump Get "/api/v1/pumps/{pump}" Api (Needs(ReadFleet)) None, None, ty::<t::PumpDetail>(), "Everything known of one pump";
     ApiPumpEvents Get "/api/v1/pumps/{pump}/events" Api (Needs(ReadFleet)) None, None, ty::<t::PumpEvents>(), "A pump's events, newest first";
-    ApiPumpQuarantine Post "/api/v1/pumps/{pump}/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::Reason>(), ty::<t::Decided>(), "Quarantine one pump: its link is cut, therapy is not touched";
+    ApiPumpQuarantine Post "/api/v1/pumps/{pump}/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::TakeDown>(), ty::<t::Decided>(), "Quarantine one pump at a level, or raise or lower it; therapy is not touched";
+    ApiPumpUndo Post "/api/v1/pumps/{pump}/quarantine/undo" Api (Needs(RestorePumps)) Some("pump.quarantine.undo"), ty::<t::Reason>(), ty::<t::Decided>(), "Take the newest quarantine decision back: the level before it, or none";
+    ApiPumpWatched Get "/api/v1/pumps/{pump}/watched" Api (Needs(ReadFleet)) None, None, ty::<t::WatchedEntries>(), "What a pump did with the hub while it was watched, newest first";
     ApiPumpRelease Post "/api/v1/pumps/{pump}/release" Api (Needs(RestorePumps)) Some("pump.release"), ty::<t::Reason>(), ty::<t::Decided>(), "Give a quarantined pump back";
     ApiPumpLost Post "/api/v1/pumps/{pump}/lost" Api (Needs(QuarantinePumps)) Some("pump.lost"), ty::<t::Reason>(), ty::<t::Decided>(), "Mark a pump lost: its certificate is revoked";
     ApiPumpFound Post "/api/v1/pumps/{pump}/found" Api (Needs(QuarantinePumps)) Some("pump.found"), ty::<t::Reason>(), ty::<t::Decided>(), "A lost pump was found: it may enrol again";
@@ -196,6 +200,7 @@ routes! {
     FormSignOut Post "/sign-out" Form (SignedIn) Some("session.sign-out"), None, None, "Sign out";
     FormPassword Post "/settings/password" Form (SignedIn) Some("account.password"), None, None, "Set one's own password";
     FormPumpQuarantine Post "/pumps/{pump}/quarantine" Form (Needs(QuarantinePumps)) Some("pump.quarantine"), None, None, "Quarantine one pump";
+    FormPumpUndo Post "/pumps/{pump}/quarantine/undo" Form (Needs(RestorePumps)) Some("pump.quarantine.undo"), None, None, "Take the newest quarantine decision back";
     FormPumpRelease Post "/pumps/{pump}/release" Form (Needs(RestorePumps)) Some("pump.release"), None, None, "Give a quarantined pump back";
     FormPumpLost Post "/pumps/{pump}/lost" Form (Needs(QuarantinePumps)) Some("pump.lost"), None, None, "Mark a pump lost";
     FormPumpFound Post "/pumps/{pump}/found" Form (Needs(QuarantinePumps)) Some("pump.found"), None, None, "A lost pump was found";

@@ -9,9 +9,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use wardline_e2e::{Process, program, skip};
+use wardline_fleet::lifecycle::By;
 use wardline_hub::config::Config;
+use wardline_hub::decide::{Hold, Order};
 use wardline_hub::server::{self, Running};
-use wardline_model::{AssetTag, CareArea, Lifecycle, Model, PumpId, Role, Serial, Span, covers};
+use wardline_model::{AssetTag, CareArea, Lifecycle, Model, PumpId, QuarantineLevel, Role, Serial, Span, covers};
 use wardline_store::{Actor, Decision, ExpectedPump, LifecycleChange};
 
 /// The shared secret of the access point that the test plays.
@@ -130,6 +132,12 @@ impl Hospital {
         let change = LifecycleChange { pump: self.pumps[n], from, to };
         let entry = self.hub.hub.store.decide_lifecycle(change, &why("it scans the network")).await;
         self.hub.hub.apply(&entry.expect("decided"));
+    }
+
+    async fn holds(&self, n: usize, level: QuarantineLevel) {
+        let order = Order::of_person(Hold::At(level));
+        let by = By::Person(Role::Security);
+        self.hub.hub.hold(self.pumps[n], &order, by, &why("it scans the network")).await.expect("decided");
     }
 
     /// Writes FreeRADIUS's pieces with the real program, and starts a FreeRADIUS that has nothing else.
@@ -265,10 +273,16 @@ async fn a_hospital_may_give_quarantine_a_network_of_its_own_and_live_through_a_
         return;
     }
     let hospital = Hospital::open().await;
-    let mut radius = hospital.radius("radius", &["--quarantine-vlan", "99"]).await;
+    let mut radius = hospital.radius("radius", &["--quarantine-vlan", "99", "--remediation-vlan", "98"]).await;
     assert_eq!([radius.admits(0).await, radius.admits(1).await], [on("20"), on("20")]);
     hospital.moves(0, Lifecycle::InService, Lifecycle::Quarantined).await;
     assert_eq!([radius.admits(0).await, radius.admits(1).await], [on("99"), on("20")]);
+    hospital.holds(0, QuarantineLevel::Remediate).await;
+    assert_eq!([radius.admits(0).await, radius.admits(1).await], [on("98"), on("20")], "where it is mended");
+    hospital.holds(0, QuarantineLevel::Watch).await;
+    assert_eq!(radius.admits(0).await, on("20"), "full service");
+    hospital.holds(0, QuarantineLevel::Cut).await;
+    assert_eq!(radius.admits(0).await, on("99"));
     hospital.moves(0, Lifecycle::Quarantined, Lifecycle::Lost).await;
     assert_eq!(radius.admits(0).await, Told::Refused);
     hospital.hub.stop().await;

@@ -7,6 +7,8 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`lifecycle`] | may this person do this to this pump, and what follows? |
+//! | [`takedown`] | at which level may it be held, and how does it come back? |
+//! | [`posture`] | has it proven that it is in order? |
 //! | [`phase`] | where is this slot on its way, why, since when, and whose turn is it? |
 //! | [`explain`] | how do we say that to a person? |
 //! | [`plan`] | which pumps get a new goal now? |
@@ -24,4 +26,6 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod phase;
 pub mod plan;
+pub mod posture;
 pub mod renewal;
+pub mod takedown;

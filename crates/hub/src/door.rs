@@ -328,7 +328,9 @@ impl Caller {
         let body_s = if is_console { limits.upload_s } else { limits.request_s };
         let peer = HttpPeer { shown: shown.map(Arc::new), spoken, place };
         let router = router.layer(axum::Extension(peer)).layer(axum::Extension(PeerAddress(place.ip())));
+        let watching = Arc::clone(&hub);
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            note_watched(&watching, pump, &request);
             answer(router.clone(), request.map(|body| Body::new(Hurried::new(body, Duration::from_secs(body_s)))))
         });
         let mut builder = hyper::server::conn::http1::Builder::new();
@@ -353,6 +355,18 @@ fn is_decision(word: &str) -> bool {
     !matches!(word, "not-tls" | "old-tls" | "bad-handshake" | "slow-handshake" | "peer-refused-us")
 }
 
+/// Notes what a watched pump fetches or asks for.
+fn note_watched(hub: &Hub, pump: Option<PumpId>, request: &Request<Incoming>) {
+    let is_watched = |pump: &PumpId| {
+        hub.registry.get(*pump).is_some_and(|entry| entry.level == Some(wardline_model::QuarantineLevel::Watch))
+    };
+    if let Some(pump) = pump.filter(is_watched) {
+        let what = if request.uri().path().starts_with("/repo/") { "fetch" } else { "request" };
+        let detail = format!("{} {}", request.method(), request.uri().path());
+        hub.links.watched().note(pump, what, detail, now());
+    }
+}
+
 /// Answers one request in a task of its own, which ends when the answer is there and not when the peer goes away.
 async fn answer(router: Router, request: Request<Body>) -> Result<Response, Infallible> {
     let answered = tokio::spawn(router.oneshot(request)).await;
@@ -363,7 +377,7 @@ async fn answer(router: Router, request: Request<Body>) -> Result<Response, Infa
 /// Until a pump that may link may do so no longer: what it has open here ends at once too, a download for example. A
 /// pump that was down before it came is answered, so that it learns why.
 async fn taken_down(hub: &Hub, pump: Option<PumpId>) {
-    let stands = |pump| hub.registry.get(pump).is_some_and(|entry| entry.lifecycle.may_link());
+    let stands = |pump| hub.registry.get(pump).is_some_and(|entry| entry.may_link());
     let Some(pump) = pump.filter(|pump| stands(*pump)) else { return std::future::pending().await };
     let mut changes = hub.changes.decisions();
     while stands(pump) {

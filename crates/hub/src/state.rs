@@ -18,7 +18,7 @@ use wardline_wire::link::CloseReason;
 use crate::changes::Changes;
 pub use crate::clock::now;
 use crate::config::Config;
-use crate::decide::{self, DecideError, Decided};
+use crate::decide::{self, DecideError, Decided, Order};
 use crate::link::Links;
 
 /// What guards every handshake: each pump's state and certificates, in memory.
@@ -113,7 +113,7 @@ impl Registry {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.pumps.get(&pump).ok_or("unknown-pump")?;
         match entry.lifecycle {
-            Lifecycle::Quarantined => Err("quarantined"),
+            Lifecycle::Quarantined if !entry.may_link() => Err("quarantined"),
             Lifecycle::Lost => Err("lost"),
             Lifecycle::Retired => Err("retired"),
             // A certificate that this hub signed once and that another one has replaced: a copy of an old key.
@@ -202,10 +202,13 @@ impl Hub {
         self.registry.put(entry.clone());
         let link = self.links.table().get(entry.pump);
         // Asked of the registry, which may know more than this entry by now.
-        let is_forbidden = link.is_some_and(|link| {
+        let is_forbidden = link.as_ref().is_some_and(|link| {
             self.registry.get(entry.pump).is_none_or(|entry| !entry.admits(&link.peer().fingerprint))
         });
         let cut = is_forbidden && self.links.table().cut(entry.pump, CloseReason::TakenDown);
+        if let (false, Some(link), Some(newest)) = (is_forbidden, &link, self.registry.get(entry.pump)) {
+            link.stands(newest.level, newest.why);
+        }
         self.changes.decided(entry.pump);
         usize::from(cut)
     }
@@ -216,6 +219,14 @@ impl Hub {
     /// [`DecideError`], which says why and what can be done instead.
     pub async fn decide(&self, pump: PumpId, act: Act, by: By, why: &Decision) -> Result<Decided, DecideError> {
         decide::about_pump(&self.store, |entry| self.apply(entry), pump, act, by, why).await
+    }
+
+    /// Puts a pump at a level of quarantine, or gives it back; see [`decide::hold`].
+    ///
+    /// # Errors
+    /// [`DecideError`], which says why and what can be done instead.
+    pub async fn hold(&self, pump: PumpId, order: &Order, by: By, why: &Decision) -> Result<Decided, DecideError> {
+        decide::hold(&self.store, |entry| self.apply(entry), pump, order, by, why).await
     }
 
     /// Revokes a pump's certificates for good, whatever its place in its life: it must enrol again.

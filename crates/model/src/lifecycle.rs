@@ -33,6 +33,13 @@ impl Lifecycle {
         matches!(self, Self::Enrolled | Self::InService)
     }
 
+    /// Whether a pump in this state and at this level of quarantine may hold a link. One that is to be mended may: over
+    /// its link goes nothing but what mends it.
+    #[must_use]
+    pub const fn may_link_at(self, level: Option<QuarantineLevel>) -> bool {
+        self.may_link() || matches!((self, level), (Self::Quarantined, Some(QuarantineLevel::Remediate)))
+    }
+
     /// The word on the wire and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -63,11 +70,49 @@ impl FromStr for Lifecycle {
     }
 }
 
-/// How hard a quarantine bites. The first form knows one level; the closed enum leaves room for `remediate` and `watch`.
+/// How hard a quarantine bites. From the mildest to the hardest; none of them reaches therapy (N8).
+///
+/// | level | lifecycle | link | what goes over the link | certificate |
+/// |---|---|---|---|---|
+/// | watch | as it was | as before | everything, and every connection, frame and fetch is recorded for people | good |
+/// | remediate | quarantined | lives | goals and releases to the pump; report and posture from it; nothing else | good |
+/// | cut | quarantined | none, and no handshake | nothing | on hold |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuarantineLevel {
+    /// Full service, and everything that the pump does with the hub is recorded.
+    Watch,
+    /// The link lives for releases and posture, and for nothing else.
+    Remediate,
     /// No link and no handshake.
     #[default]
     Cut,
+}
+
+impl QuarantineLevel {
+    /// Every level, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Watch, Self::Remediate, Self::Cut];
+
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Remediate => "remediate",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl fmt::Display for QuarantineLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for QuarantineLevel {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or("expected watch, remediate or cut")
+    }
 }

@@ -31,6 +31,29 @@ CREATE INDEX certificates_by_key ON certificates (key_hash);
 
 -- Take-down: levels, expiry, clones.
 
+ALTER TABLE pumps ADD COLUMN quarantine_level {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_former {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_before {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_cause {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_by {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_reason {TEXT};
+ALTER TABLE pumps ADD COLUMN quarantine_since BIGINT;
+ALTER TABLE pumps ADD COLUMN quarantine_until BIGINT;
+UPDATE pumps SET quarantine_level = 'cut', quarantine_former = 'enrolled', quarantine_cause = 'person',
+  quarantine_by = lifecycle_by, quarantine_reason = lifecycle_reason, quarantine_since = lifecycle_since
+  WHERE lifecycle = 'quarantined';
+CREATE INDEX pumps_by_quarantine ON pumps (quarantine_level, quarantine_cause);
+
+CREATE TABLE watched (
+  pump {TEXT} NOT NULL,
+  number BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  what {TEXT} NOT NULL,
+  detail {TEXT} NOT NULL,
+  times BIGINT NOT NULL,
+  PRIMARY KEY (pump, number)
+){CLUSTERED};
+
 -- Provisioning.
 CREATE TABLE settings (
   name {TEXT} NOT NULL PRIMARY KEY,

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
-use wardline_model::{Digest, Lifecycle, Model, PumpId, Serial, Time};
+use wardline_model::{Digest, Lifecycle, Model, PumpId, QuarantineLevel, Serial, Time};
 
 use crate::engine::is_taken;
 use crate::group::Deciding;
@@ -101,6 +101,10 @@ pub struct RegistryEntry {
     pub serial: Serial,
     /// Whether it may link.
     pub lifecycle: Lifecycle,
+    /// The level of quarantine at which it is held, if it is.
+    pub level: Option<QuarantineLevel>,
+    /// Why it is held: told at the bedside.
+    pub why: Option<String>,
     /// The fingerprint of the certificate in use.
     pub current: Option<Digest>,
     /// The fingerprint of a certificate that was issued and not used yet.
@@ -111,11 +115,16 @@ pub struct RegistryEntry {
 }
 
 impl RegistryEntry {
+    /// Whether the pump may hold a link, whatever certificate it shows.
+    #[must_use]
+    pub const fn may_link(&self) -> bool {
+        self.lifecycle.may_link_at(self.level)
+    }
+
     /// Whether a pump that shows this certificate may hold a link.
     #[must_use]
     pub fn admits(&self, fingerprint: &Digest) -> bool {
-        self.lifecycle.may_link()
-            && (self.current.as_ref() == Some(fingerprint) || self.pending.as_ref() == Some(fingerprint))
+        self.may_link() && (self.current.as_ref() == Some(fingerprint) || self.pending.as_ref() == Some(fingerprint))
     }
 }
 
@@ -150,16 +159,17 @@ impl Revocation {
     }
 }
 
-/// Every certificate that is not good, with since when and why. One of a quarantined pump is on hold (CRL reason 6) for
-/// as long as the quarantine lasts, and good again when it ends.
+/// Every certificate that is not good, with since when and why. One of a pump that is cut is on hold (CRL reason 6) for as
+/// long as that lasts, and good again when it ends. At the levels remediate and watch it is good: a RADIUS server that
+/// asks by OCSP must still be able to admit the pump to the network where it is mended.
 const REVOKED: &str = "SELECT c.serial AS serial, \
-    CASE WHEN c.revoked_at IS NULL THEN p.lifecycle_since ELSE c.revoked_at END AS revoked_at, \
+    CASE WHEN c.revoked_at IS NULL THEN p.quarantine_since ELSE c.revoked_at END AS revoked_at, \
     CASE WHEN c.revoked_at IS NULL THEN 6 ELSE c.revoked_code END AS revoked_code, \
-    CASE WHEN c.revoked_at IS NULL THEN p.lifecycle_reason ELSE c.revoked_reason END AS revoked_reason \
-    FROM certificates c JOIN pumps p ON p.id = c.pump WHERE (c.revoked_at IS NOT NULL OR p.lifecycle = 'quarantined')";
+    CASE WHEN c.revoked_at IS NULL THEN p.quarantine_reason ELSE c.revoked_reason END AS revoked_reason \
+    FROM certificates c JOIN pumps p ON p.id = c.pump WHERE (c.revoked_at IS NOT NULL OR p.quarantine_level = 'cut')";
 
 /// The columns that make a [`RegistryEntry`]; the subqueries read the index on pump and state.
-const REGISTRY: &str = "SELECT id, model, serial, lifecycle, \
+const REGISTRY: &str = "SELECT id, model, serial, lifecycle, quarantine_level, quarantine_reason, \
     (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'current') AS current_one, \
     (SELECT fingerprint FROM certificates c WHERE c.pump = pumps.id AND c.state = 'pending') AS pending_one, \
     (SELECT number FROM audit_head WHERE id = 1) AS as_of FROM pumps";
@@ -171,6 +181,8 @@ impl RegistryEntry {
             model: parse(row, "model")?,
             serial: parse(row, "serial")?,
             lifecycle: parse(row, "lifecycle")?,
+            level: maybe_parse(row, "quarantine_level")?,
+            why: row.try_get("quarantine_reason")?,
             current: maybe_parse(row, "current_one")?,
             pending: maybe_parse(row, "pending_one")?,
             as_of: number(row, "as_of")?,

@@ -15,6 +15,7 @@
 //! | `group` | decisions that wait together share a commit |
 //! | `notices` | what hubs on one PostgreSQL tell each other, and how they take turns |
 //! | `sightings` | strangers at the door, counted |
+//! | `watched` | what watched pumps did |
 //! | `keys` | encryption of what is sensitive |
 //! | `backup` | one file that restores into either engine |
 //!
@@ -48,6 +49,7 @@ mod row;
 mod settings;
 mod sightings;
 mod store;
+mod watched;
 mod writer;
 
 pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
@@ -65,7 +67,8 @@ pub use notices::{Heard, Neighbours, Notice, Turn};
 pub use page::{Page, PageRequest};
 pub use presence::LinkChange;
 pub use pumps::{
-    ExpectedPump, FleetCounts, LifecycleChange, LinkFilter, PumpQuery, PumpRow, PumpSort, SortOrder, Standing,
+    Cap, ExpectedPump, FleetCounts, HeldPump, LifecycleChange, LinkFilter, PumpQuery, PumpRow, PumpSort, Quarantine,
+    QuarantineChange, SortOrder, Standing,
 };
 pub use repo::{Artifact, ArtifactRow, MetadataFile, NewRelease, Publication, ReleaseRow, ReleaseState};
 pub use reports::NewReport;
@@ -73,6 +76,7 @@ pub use rollouts::{AdoptionSample, NewRollout, RolloutRow, RolloutState};
 pub use settings::{Setting, SettingRow};
 pub use sightings::{Sighting, SightingRow};
 pub use store::Store;
+pub use watched::Watched;
 
 #[cfg(test)]
 mod tests;

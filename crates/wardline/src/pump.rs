@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
-use wardline_api::types::{Decided, PumpDetail, PumpEvents, Reason};
+use wardline_api::types::{Decided, PumpDetail, PumpEvents, Reason, WatchedEntries};
 use wardline_fleet::lifecycle::{Act, consequence};
 use wardline_model::Span;
 
@@ -24,8 +24,10 @@ enum PumpCommand {
     Show(Named),
     /// What happened on it, newest first
     Events(Named),
-    /// Cut its link now; therapy is not touched
+    /// Cut its link now; therapy is not touched (`wardline quarantine` knows milder levels and ends)
     Quarantine(Decide),
+    /// What it did with the hub while it was watched, newest first
+    Watched(Named),
     /// Give a quarantined pump back
     Release(Decide),
     /// Nobody knows where it is: revoke its certificate
@@ -62,6 +64,7 @@ impl Pump {
             PumpCommand::Show(named) => show(&client, access, &named.pump),
             PumpCommand::Events(named) => events(&client, access, &named.pump),
             PumpCommand::Quarantine(it) => decide(&client, access, &it, Act::Quarantine, RouteId::ApiPumpQuarantine),
+            PumpCommand::Watched(named) => watched(&client, access, &named.pump),
             PumpCommand::Release(it) => decide(&client, access, &it, Act::Release, RouteId::ApiPumpRelease),
             PumpCommand::Lost(it) => decide(&client, access, &it, Act::ReportLost, RouteId::ApiPumpLost),
             PumpCommand::Found(it) => decide(&client, access, &it, Act::Find, RouteId::ApiPumpFound),
@@ -82,6 +85,11 @@ fn decide(client: &Client, access: &Access, decide: &Decide, act: Act, route: Ro
 
 /// Says what a decision did.
 pub fn decided(decided: &Decided, act: Act) -> anyhow::Result<()> {
+    decided_as(decided, act, consequence(act))
+}
+
+/// Says what a decision did and what follows from it.
+pub fn decided_as(decided: &Decided, act: Act, consequence: &str) -> anyhow::Result<()> {
     for refused in &decided.refused {
         eprintln!("not {}: {}", refused.pump, print::safe(&refused.why));
     }
@@ -96,7 +104,7 @@ pub fn decided(decided: &Decided, act: Act) -> anyhow::Result<()> {
     let record = decided.audit.map(|number| format!(" Audit record {number}.")).unwrap_or_default();
     let pumps = if decided.pumps.len() == 1 { "1 pump".into() } else { format!("{} pumps", decided.pumps.len()) };
     println!("Done: {} ({pumps}).{links}{record}", act.verb());
-    println!("{}", consequence(act));
+    println!("{consequence}");
     Ok(())
 }
 
@@ -119,6 +127,13 @@ fn show(client: &Client, access: &Access, name: &str) -> anyhow::Result<()> {
         vec!["therapy".into(), print::therapy(row.therapy).into()],
         vec!["owner".into(), row.owner.label().into()],
     ];
+    if let Some(held) = &pump.held {
+        let until = held.until.map(|until| format!(", until {}", print::moment(until))).unwrap_or_default();
+        facts.push(vec![
+            "held".into(),
+            format!("{} since {}{until}, by {}", held.level, print::moment(held.since), held.by),
+        ]);
+    }
     if let Some(down) = &pump.down {
         facts.push(vec!["taken down".into(), format!("{} by {}: {}", print::moment(down.at), down.by, down.reason)]);
     }
@@ -139,6 +154,25 @@ fn show(client: &Client, access: &Access, name: &str) -> anyhow::Result<()> {
         ]
     });
     println!("{}", print::table(&["slot", "active", "goal", "phase", "why", "next"], slots.collect()));
+    Ok(())
+}
+
+fn watched(client: &Client, access: &Access, name: &str) -> anyhow::Result<()> {
+    let id = target::find(client, name)?;
+    let answer = client.get(RouteId::ApiPumpWatched, &[&id.to_string()], &[])?;
+    if access.json {
+        return print::json(&answer);
+    }
+    let watched: WatchedEntries = typed(answer)?;
+    if watched.total == 0 {
+        println!("Nothing is recorded: `wardline quarantine {name} --level watch --reason …` begins it.");
+        return Ok(());
+    }
+    let rows = watched.entries.iter().map(|entry| {
+        let more = if entry.times > 1 { format!(" (and {} more)", entry.times - 1) } else { String::new() };
+        vec![print::moment(entry.at), entry.what.clone(), format!("{}{more}", print::safe(&entry.detail))]
+    });
+    println!("{}", print::table(&["at", "what", "which"], rows.collect()));
     Ok(())
 }
 

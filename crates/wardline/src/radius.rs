@@ -68,9 +68,13 @@ struct Config {
     /// The VLAN of pumps that are in service
     #[arg(long, value_name = "1-4094", value_parser = clap::value_parser!(u16).range(1..=i64::from(LAST_VLAN)))]
     vlan: u16,
-    /// The VLAN of pumps that are quarantined; without it they are not admitted at all
+    /// The VLAN of pumps that are cut; without it they are not admitted at all
     #[arg(long, value_name = "1-4094", value_parser = clap::value_parser!(u16).range(1..=i64::from(LAST_VLAN)))]
     quarantine_vlan: Option<u16>,
+    /// The VLAN of pumps that are to be mended: it must reach the hub and nothing else. Without it they go where pumps go
+    /// that are cut
+    #[arg(long, value_name = "1-4094", value_parser = clap::value_parser!(u16).range(1..=i64::from(LAST_VLAN)))]
+    remediation_vlan: Option<u16>,
     /// Where FreeRADIUS listens for the access points
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:1812")]
     listen: SocketAddr,
@@ -146,6 +150,7 @@ impl Config {
         let standing =
             |word: &str| format!("\t\t\tupdate outer.session-state {{\n\t\t\t\t&Tmp-String-0 := \"{word}\"\n\t\t\t}}");
         let quarantined = self.quarantine_vlan.map_or_else(|| refuse.to_owned(), |_| standing("quarantined"));
+        let remediate = self.remediation_vlan.map_or_else(|| quarantined.clone(), |_| standing("remediate"));
         let is_soft = self.when_silent == Silent::Admit;
         let silent = if is_soft { standing("in-service") } else { refuse.to_owned() };
         let yes = |is: bool| if is { "yes" } else { "no" };
@@ -161,11 +166,13 @@ impl Config {
             .replace("@SOFT@", yes(is_soft))
             .replace("@IN_SERVICE@", &standing("in-service"))
             .replace("@QUARANTINED@", &quarantined)
+            .replace("@REMEDIATE@", &remediate)
             .replace("@SILENT@", &silent)
             .replace("@LISTEN_IP@", &self.listen.ip().to_string())
             .replace("@LISTEN_PORT@", &self.listen.port().to_string())
             .replace("@REAUTH@", &(self.ask_again * 60).to_string())
             .replace("@QUARANTINE_VLAN@", &vlan(self.quarantine_vlan))
+            .replace("@REMEDIATION_VLAN@", &vlan(self.remediation_vlan))
             .replace("@VLAN@", &vlan(Some(self.vlan)))
     }
 
@@ -200,6 +207,7 @@ mod tests {
             server_key: "/etc/server.key".into(),
             vlan: 20,
             quarantine_vlan,
+            remediation_vlan: quarantine_vlan.map(|vlan| vlan - 1),
             listen: ([127, 0, 0, 1], 1812).into(),
             when_silent,
             ask_again: 30,
@@ -219,6 +227,9 @@ mod tests {
             assert!(text.contains("Session-Timeout := 1800") && text.contains("Tunnel-Private-Group-Id := \"20\""));
         }
         assert!(strict.contains("enable = yes") && strict.contains("softfail = no"));
+        assert!(
+            !strict.contains("Tmp-String-0 := \"remediate\"") && kind.contains("Tunnel-Private-Group-Id := \"98\"")
+        );
         assert!(!strict.contains("\"99\"") && !strict.contains("Tmp-String-0 := \"quarantined\""));
         assert!(kind.contains("softfail = yes") && kind.contains("Tunnel-Private-Group-Id := \"99\""));
         assert!(kind.contains("Tmp-String-0 := \"quarantined\""));

@@ -87,6 +87,8 @@ fn unknown(command: &str) -> Option<String> {
         } else if may_descend && at.has_subcommands() && !word.is_empty() {
             match at.find_subcommand(word) {
                 Some(sub) => at = sub.clone(),
+                // A command that takes names as well as commands.
+                None if at.get_positionals().next().is_some() => may_descend = false,
                 None => return Some(format!("{} has no {word}", at.get_name())),
             }
         }

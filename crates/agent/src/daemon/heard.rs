@@ -105,8 +105,13 @@ impl Daemon {
             Happened::Goal(signed) => self.goal(&signed),
             // The machine fetches what a goal wants; new metadata may make an earlier try succeed.
             Happened::NewMetadata => self.step(Input::Timer),
+            Happened::Held(why) => {
+                tracing::warn!(%why, "the hub holds this pump: events wait here, releases go on, therapy is not touched");
+                self.is_held = true;
+            }
             Happened::Down { why, reason, is_refusal, again_in } => {
                 tracing::info!(%why, ?reason, again_in_ms = again_in.as_millis() as u64, "the link is down");
+                self.is_held = false;
                 self.outbox.unlinked();
                 self.identity.link_down(is_refusal);
                 self.status.link(None, &why);

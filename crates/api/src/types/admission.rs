@@ -11,7 +11,9 @@ api_words! {
     pub enum Standing {
         /// Where pumps work.
         InService = "in-service",
-        /// Where a pump that was taken down reaches nothing but what it needs to be mended; or nowhere.
+        /// Where a pump reaches nothing but what it needs to be mended: its hub.
+        Remediate = "remediate",
+        /// Where a pump that was cut reaches nothing at all; or nowhere.
         Quarantined = "quarantined",
     }
 }

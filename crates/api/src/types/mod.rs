@@ -9,6 +9,7 @@ mod audit;
 mod enrolment;
 mod overview;
 mod pump;
+mod quarantine;
 mod release;
 mod rollout;
 
@@ -18,5 +19,6 @@ pub use audit::*;
 pub use enrolment::*;
 pub use overview::*;
 pub use pump::*;
+pub use quarantine::*;
 pub use release::*;
 pub use rollout::*;

@@ -1,8 +1,8 @@
 //! Pumps as the API shows them.
 
 use wardline_model::{
-    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, Sequence, Serial,
-    Therapy, Time, Version, Wait,
+    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, QuarantineLevel,
+    Sequence, Serial, Therapy, Time, Version, Wait,
 };
 
 use crate::described::{api_type, api_words};
@@ -100,6 +100,8 @@ api_type! {
         pub care_area: CareArea,
         /// Its place in its life.
         pub lifecycle: Lifecycle,
+        /// The level of quarantine at which it is held, if it is.
+        pub level: Option<QuarantineLevel>,
         /// Its link.
         pub link: LinkState,
         /// From which network address it was last heard of.
@@ -148,6 +150,8 @@ api_type! {
         pub slots: Vec<Slot>,
         /// Why it is taken down, if it is.
         pub down: Option<Down>,
+        /// At which level it is held, why and until when, if it is.
+        pub held: Option<super::Held>,
         /// Its newest events, newest first.
         pub events: Vec<PumpEvent>,
     }
@@ -235,14 +239,6 @@ api_type! {
     /// Why a decision is taken. It is kept in the audit trail.
     pub struct Reason {
         /// In the words of the person who decides.
-        pub reason: String,
-    }
-
-    /// A decision about several pumps.
-    pub struct ChosenPumps {
-        /// Which pumps.
-        pub pumps: Vec<PumpId>,
-        /// Why.
         pub reason: String,
     }
 

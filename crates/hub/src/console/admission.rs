@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use wardline_api::types::{Admission, Standing};
-use wardline_model::{Lifecycle, covers};
+use wardline_model::{Lifecycle, QuarantineLevel, covers};
 use wardline_store::{CertificateRow, CertificateState, PumpRow};
 
 use super::app::Console;
@@ -45,7 +45,10 @@ fn standing(certificate: &CertificateRow, pump: &PumpRow) -> Result<Standing, St
     }
     match is {
         Lifecycle::Enrolled | Lifecycle::InService => Ok(Standing::InService),
-        Lifecycle::Quarantined => Ok(Standing::Quarantined),
+        Lifecycle::Quarantined => Ok(match pump.quarantine.as_ref().map(|held| held.level) {
+            Some(QuarantineLevel::Remediate) => Standing::Remediate,
+            Some(QuarantineLevel::Cut | QuarantineLevel::Watch) | None => Standing::Quarantined,
+        }),
         Lifecycle::Expected | Lifecycle::Lost | Lifecycle::Retired => Err(format!("the pump is {is}")),
     }
 }

@@ -32,6 +32,7 @@ mod page;
 mod pictures;
 mod pump;
 mod pumps;
+mod quarantine;
 mod rollouts;
 mod routes;
 mod settings;

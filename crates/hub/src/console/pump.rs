@@ -9,7 +9,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use wardline_api::Permission;
-use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot};
+use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot, WatchedEntry};
 use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate};
 use wardline_model::{HoldSupport, Lifecycle, PumpId};
 use wardline_store::{EventRow, PageRequest, RegistryEntry};
@@ -19,12 +19,16 @@ use super::fault::Fault;
 use super::guard::{Caller, Fields, decision, percent_encode, query};
 use super::page::{self, Frame, show};
 use super::pumps::therapy;
+use super::quarantine::{self, TakeDownForm};
 use super::time_line;
 use super::views::{self, lifecycle_label};
 use crate::decide::{self, DecideError};
 
 /// The most events on the page and in one answer.
 const EVENTS: u32 = 200;
+
+/// The most entries of a watched pump on its page.
+const WATCHED: u32 = 50;
 
 /// Reads a JSON body.
 pub(super) fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
@@ -50,9 +54,15 @@ pub(super) async fn act_on(
     let why = decision(console, caller, reason.as_str());
     let moved = |entry: &RegistryEntry| console.after_move(entry);
     let done = decide::about_pump(&console.store, moved, id, act, By::Person(caller.role), &why).await;
+    decided(id, done)
+}
+
+/// What a decision did, or why it was not taken.
+pub(super) fn decided(id: PumpId, done: Result<decide::Decided, DecideError>) -> Result<Decided, Fault> {
     let links_closed = match done {
         Ok(done) => done.links_cut as u64,
         Err(DecideError::Refused(why)) => return Err(Fault::refused(why.to_string())),
+        Err(DecideError::Level(why)) => return Err(Fault::refused(why.to_string())),
         Err(DecideError::Store(error)) => return Err(error.into()),
     };
     Ok(Decided { pumps: vec![id], refused: Vec::new(), links_closed, audit: None })
@@ -103,7 +113,6 @@ macro_rules! api_act {
 }
 
 api_act! {
-    api_quarantine Quarantine "`POST /api/v1/pumps/{pump}/quarantine`.";
     api_release Release "`POST /api/v1/pumps/{pump}/release`.";
     api_lost ReportLost "`POST /api/v1/pumps/{pump}/lost`.";
     api_found Find "`POST /api/v1/pumps/{pump}/found`.";
@@ -121,7 +130,7 @@ struct Offer {
     harm: bool,
 }
 
-const OFFERS: [(Act, Permission, Offer); 6] = [
+const OFFERS: [(Act, Permission, Offer); 5] = [
     (
         Act::Release,
         Permission::RestorePumps,
@@ -132,18 +141,6 @@ const OFFERS: [(Act, Permission, Offer); 6] = [
             consequence: lifecycle::consequence(Act::Release),
             placeholder: "e.g. false alarm, network scan was ours",
             harm: false,
-        },
-    ),
-    (
-        Act::Quarantine,
-        Permission::QuarantinePumps,
-        Offer {
-            path: "quarantine",
-            title: "Quarantine",
-            button: "Quarantine now",
-            consequence: lifecycle::consequence(Act::Quarantine),
-            placeholder: "e.g. port scan seen from this address",
-            harm: true,
         },
     ),
     (
@@ -211,6 +208,8 @@ struct PumpPage {
     /// The slots of which nothing is asked, in words.
     quiet_slots: String,
     offers: Vec<&'static Offer>,
+    take_down: TakeDownForm,
+    watched: Vec<WatchedEntry>,
     picture: String,
     span: String,
     legend: Vec<(Attention, &'static str)>,
@@ -226,17 +225,24 @@ pub(super) async fn show_page(
 ) -> Result<Response, Fault> {
     let (view, events) = load(&console, pump_id(&id)?).await?;
     let now = console.now();
+    let watched = quarantine::watched(&console, view.row.id, 1, WATCHED).await?.entries;
     let certificate = if view.certificate.is_some() { Certificate::Current } else { Certificate::None };
     let before = Before { lifecycle: view.row.lifecycle, certificate };
     let offers = OFFERS
         .iter()
         .filter(|(act, permission, _)| {
-            caller.may(*permission) && lifecycle::decide(before, *act, By::Person(caller.role)).is_ok()
+            let is_held = *act == Act::Release && view.held.is_some();
+            caller.may(*permission) && (is_held || lifecycle::decide(before, *act, By::Person(caller.role)).is_ok())
         })
         .map(|(_, _, offer)| offer)
         .collect();
     let done = match query(&uri).get("done") {
-        "quarantine" => Some("Quarantined. Its link is cut and its next handshake is refused; therapy is not touched."),
+        "cut" => Some("Quarantined. Its link is cut and its next handshake is refused; therapy is not touched."),
+        "remediate" => {
+            Some("Held for mending: only goals, releases and posture go over its link; therapy is not touched.")
+        }
+        "watch" => Some("Watched: it works on, and everything that it does with the hub is recorded."),
+        "undo" => Some("The newest decision about its quarantine is taken back."),
         "release" => Some("Released. It may link again with the certificate that it has."),
         "lost" => Some("Reported lost. Its certificate is revoked."),
         "found" => Some("Reported found. It may enrol again."),
@@ -265,6 +271,8 @@ pub(super) async fn show_page(
         busy_slots,
         quiet_slots,
         offers,
+        take_down: TakeDownForm::of(&view, &caller),
+        watched,
         picture: line.svg,
         span: line.span,
         legend: line.legend,
@@ -322,7 +330,6 @@ macro_rules! form_act {
 }
 
 form_act! {
-    form_quarantine Quarantine "quarantine" "`POST /pumps/{pump}/quarantine`.";
     form_release Release "release" "`POST /pumps/{pump}/release`.";
     form_lost ReportLost "lost" "`POST /pumps/{pump}/lost`.";
     form_found Find "found" "`POST /pumps/{pump}/found`.";

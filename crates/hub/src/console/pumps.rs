@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::Uri;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use axum::{Extension, Json};
 use wardline_api::Permission;
-use wardline_api::types::{
-    Attention, ChosenPumps, Decided, LinkState, PumpPage, PumpQuery, PumpRow, PumpSort, RefusedPump,
-};
-use wardline_fleet::lifecycle::{self, Act};
-use wardline_model::{Lifecycle, PumpId, Therapy};
+use wardline_api::types::{Attention, LinkState, PumpPage, PumpQuery, PumpSort};
+use wardline_model::{Lifecycle, Therapy};
 
 use super::app::Console;
 use super::csv::Csv;
@@ -22,11 +18,7 @@ use super::fault::Fault;
 use super::fleet;
 use super::guard::{Caller, Fields, percent_encode, query};
 use super::page::{self, Frame, iso, owner, pumps, show, thousands, word};
-use super::pump::{act_on, json};
 use super::views::{channel_label, lifecycle_label};
-
-/// The most pumps that one decision may name: a care area, not a hospital.
-const MOST_CHOSEN: usize = 500;
 
 /// Reads the filters of an address.
 pub(super) fn read(fields: &Fields) -> Result<PumpQuery, Fault> {
@@ -58,48 +50,6 @@ pub(super) fn read(fields: &Fields) -> Result<PumpQuery, Fault> {
 pub(super) async fn api(State(console): State<Arc<Console>>, uri: Uri) -> Result<Json<PumpPage>, Fault> {
     let query = read(&query(&uri))?;
     Ok(Json(console.fleet.snapshot(console.now()).await?.page(&query)))
-}
-
-/// `POST /api/v1/pumps/quarantine`.
-pub(super) async fn api_quarantine(
-    State(console): State<Arc<Console>>,
-    Extension(caller): Extension<Caller>,
-    body: Bytes,
-) -> Result<Json<Decided>, Fault> {
-    let chosen: ChosenPumps = json(&body)?;
-    Ok(Json(quarantine(&console, &caller, &chosen.pumps, &chosen.reason).await?))
-}
-
-async fn quarantine(console: &Console, caller: &Caller, ids: &[PumpId], reason: &str) -> Result<Decided, Fault> {
-    if ids.is_empty() || ids.len() > MOST_CHOSEN {
-        return Err(Fault::bad(format!("choose 1 to {MOST_CHOSEN} pumps")));
-    }
-    let mut all = Decided { pumps: Vec::new(), refused: Vec::new(), links_closed: 0, audit: None };
-    // All at once, so that they share commits; each is a decision of its own with its own record.
-    let mut acts = Vec::with_capacity(ids.len());
-    for &id in ids {
-        acts.push(act_on(console, caller, id, Act::Quarantine, reason));
-    }
-    let mut failed = None;
-    for (done, &pump) in futures_util::future::join_all(acts).await.into_iter().zip(ids) {
-        match done {
-            Ok(one) => {
-                all.pumps.extend(one.pumps);
-                all.links_closed += one.links_closed;
-            }
-            Err(fault) => {
-                all.refused.push(RefusedPump { pump, why: fault.message.clone() });
-                if fault.status.is_server_error() || fault.code == "reason" {
-                    failed.get_or_insert(fault);
-                }
-            }
-        }
-    }
-    // What was done is told, whatever became of the others.
-    match failed {
-        Some(fault) if all.pumps.is_empty() => Err(fault),
-        Some(_) | None => Ok(all),
-    }
 }
 
 /// A column that people can choose.
@@ -202,9 +152,8 @@ pub(super) async fn show_page(
         .collect();
     let pages = list.total.div_ceil(u64::from(list.size)).max(1);
     let turn = |page: u64| with(&fields, &[("page", Some(&page.to_string()))]);
-    let done = (fields.get("done") == "quarantined").then(|| {
-        format!("{} quarantined. Links are cut; therapy is not touched.", pumps(&fields.get("n").parse().unwrap_or(0)))
-    });
+    let done = (fields.get("done") == "quarantined")
+        .then(|| format!("{} taken down. Therapy is not touched.", pumps(&fields.get("n").parse().unwrap_or(0))));
     let page = PumpsPage {
         frame: Frame::new("Pumps", "pumps", Some(&caller), now).done(done),
         answer: answer(&list, &query, snapshot.all().count() as u64),
@@ -369,65 +318,4 @@ pub(super) async fn csv(State(console): State<Arc<Console>>, uri: Uri) -> Result
         ]);
     }
     Ok(csv.download("pumps.csv"))
-}
-
-#[derive(Template)]
-#[template(path = "chosen.html")]
-struct ChosenPage {
-    frame: Frame,
-    rows: Vec<PumpRow>,
-    refused: Vec<(PumpRow, String)>,
-    consequence: &'static str,
-    busy: u64,
-    linked: u64,
-    fault: Option<String>,
-}
-
-/// `POST /pumps/quarantine`: without a reason, shows exactly what will happen; with one, does it.
-pub(super) async fn form_quarantine(
-    State(console): State<Arc<Console>>,
-    Extension(caller): Extension<Caller>,
-    Extension(fields): Extension<Fields>,
-) -> Result<Response, Fault> {
-    let mut ids = Vec::new();
-    for text in fields.all("pump") {
-        ids.push(text.parse::<PumpId>().map_err(|error| Fault::bad(error.to_string()))?);
-    }
-    let fault = if fields.get("confirmed") == "yes" {
-        match quarantine(&console, &caller, &ids, fields.get("reason")).await {
-            Ok(done) => {
-                let to = format!("/pumps?lifecycle=quarantined&done=quarantined&n={}", done.pumps.len());
-                return Ok(Redirect::to(&to).into_response());
-            }
-            Err(fault) if fault.code == "reason" => Some(fault.message),
-            Err(fault) => return Err(fault),
-        }
-    } else {
-        None
-    };
-    if ids.is_empty() || ids.len() > MOST_CHOSEN {
-        return Err(Fault::bad(format!("choose 1 to {MOST_CHOSEN} pumps on the list first")));
-    }
-    let snapshot = console.fleet.snapshot(console.now()).await?;
-    let named = snapshot.all().filter(|row| ids.contains(&row.id)).cloned();
-    let (mut rows, mut refused) = (Vec::new(), Vec::new());
-    for row in named {
-        let before = lifecycle::Before { lifecycle: row.lifecycle, certificate: lifecycle::Certificate::Current };
-        match lifecycle::decide(before, Act::Quarantine, lifecycle::By::Person(caller.role)) {
-            Ok(_) => rows.push(row),
-            Err(why) => refused.push((row, why.to_string())),
-        }
-    }
-    let busy = rows.iter().filter(|row| row.therapy.state().is_none_or(|state| state.is_busy())).count() as u64;
-    let linked = fleet::online(rows.iter());
-    let frame = Frame::new("Quarantine", "pumps", Some(&caller), console.now()).still();
-    show(&ChosenPage {
-        frame,
-        rows,
-        refused,
-        consequence: lifecycle::consequence(Act::Quarantine),
-        busy,
-        linked,
-        fault,
-    })
 }

@@ -15,7 +15,9 @@ use wardline_api::{Access, Method, ROUTES, Route, RouteId, Surface};
 use super::app::Console;
 use super::fault::Fault;
 use super::guard::{body_limit, guard};
-use super::{admission, assets, audit, enrolment, live, metrics, overview, pump, pumps, rollouts, settings, sign_in};
+use super::{
+    admission, assets, audit, enrolment, live, metrics, overview, pump, pumps, quarantine, rollouts, settings, sign_in,
+};
 
 /// What answers for every address that is not in the table.
 static NOWHERE: Route = Route {
@@ -88,10 +90,14 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiWhoAmI => on(m, settings::api_whoami),
         RouteId::ApiOverview => on(m, overview::api),
         RouteId::ApiPumps => on(m, pumps::api),
-        RouteId::ApiPumpsQuarantine => on(m, pumps::api_quarantine),
+        RouteId::ApiPumpsQuarantine => on(m, quarantine::api_several),
+        RouteId::ApiPumpsPreview => on(m, quarantine::api_preview),
+        RouteId::ApiHeldPumps => on(m, quarantine::api_held),
+        RouteId::ApiPumpUndo => on(m, quarantine::api_undo),
+        RouteId::ApiPumpWatched => on(m, quarantine::api_watched),
         RouteId::ApiPump => on(m, pump::api),
         RouteId::ApiPumpEvents => on(m, pump::api_events),
-        RouteId::ApiPumpQuarantine => on(m, pump::api_quarantine),
+        RouteId::ApiPumpQuarantine => on(m, quarantine::api_one),
         RouteId::ApiPumpRelease => on(m, pump::api_release),
         RouteId::ApiPumpLost => on(m, pump::api_lost),
         RouteId::ApiPumpFound => on(m, pump::api_found),
@@ -140,13 +146,14 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::FormSignInOnce => on(m, sign_in::form_once),
         RouteId::FormSignOut => on(m, sign_in::sign_out),
         RouteId::FormPassword => on(m, settings::form_password),
-        RouteId::FormPumpQuarantine => on(m, pump::form_quarantine),
+        RouteId::FormPumpQuarantine => on(m, quarantine::form_one),
+        RouteId::FormPumpUndo => on(m, quarantine::form_undo),
         RouteId::FormPumpRelease => on(m, pump::form_release),
         RouteId::FormPumpLost => on(m, pump::form_lost),
         RouteId::FormPumpFound => on(m, pump::form_found),
         RouteId::FormPumpRetire => on(m, pump::form_retire),
         RouteId::FormPumpReEnrol => on(m, pump::form_re_enrol),
-        RouteId::FormPumpsQuarantine => on(m, pumps::form_quarantine),
+        RouteId::FormPumpsQuarantine => on(m, quarantine::form_several),
         RouteId::FormRolloutCreate => on(m, rollouts::form_create),
         RouteId::FormRolloutPause => on(m, rollouts::form_pause),
         RouteId::FormRolloutResume => on(m, rollouts::form_resume),

@@ -4,10 +4,14 @@
 //! The rule it keeps: unknown is never painted as good. A pump is good only when it is in service, linked, heard of
 //! lately and every slot is where its goal wants it.
 
-use wardline_api::types::{Attention, Certificate, Connection, Down, LinkState, PumpDetail, PumpEvent, PumpRow, Slot};
+use wardline_api::types::{
+    Attention, Certificate, Connection, Down, Held, LinkState, PumpDetail, PumpEvent, PumpRow, Slot,
+};
 use wardline_fleet::explain;
 use wardline_fleet::phase::{Evidence, HEARD_WITHIN, Phase, SlotPhase, phases};
-use wardline_model::{ChannelState, EventBody, Goal, Kind, Lifecycle, Owner, PerKind, ReleaseRef, Span, Therapy, Time};
+use wardline_model::{
+    ChannelState, EventBody, Goal, Kind, Lifecycle, Owner, PerKind, QuarantineLevel, ReleaseRef, Span, Therapy, Time,
+};
 use wardline_store::{self as store, EventRow};
 
 /// What running rollouts will want of each slot.
@@ -41,7 +45,11 @@ pub(super) fn slot_phases(row: &store::PumpRow, coming: &Coming, now: Time) -> P
 /// What a phase is computed from. A heartbeat confirms the newest report, so being heard of keeps it fresh.
 pub(super) fn evidence<'a>(row: &'a store::PumpRow, goal: Option<&'a Goal>, coming: &'a Coming) -> Evidence<'a> {
     Evidence {
-        lifecycle: row.standing.lifecycle,
+        // A pump that is being mended works toward its goal.
+        lifecycle: match level(row) {
+            Some(QuarantineLevel::Remediate) => Lifecycle::InService,
+            _ => row.standing.lifecycle,
+        },
         lifecycle_since: row.standing.since,
         goal,
         report: row.report.as_ref(),
@@ -147,6 +155,7 @@ pub(super) fn pump_row(row: &store::PumpRow, coming: &Coming, now: Time) -> Pump
         model: row.model.clone(),
         care_area: row.care_area.clone(),
         lifecycle: row.standing.lifecycle,
+        level: level(row),
         link: link(row),
         last_place: row.last_place.clone(),
         last_seen: row.last_seen,
@@ -163,6 +172,25 @@ pub(super) fn pump_row(row: &store::PumpRow, coming: &Coming, now: Time) -> Pump
     }
 }
 
+/// The level at which a pump is held.
+pub(super) fn level(row: &store::PumpRow) -> Option<QuarantineLevel> {
+    row.quarantine.as_ref().map(|held| held.level)
+}
+
+/// How a pump is held.
+pub(super) fn held(held: &store::Quarantine) -> Held {
+    Held {
+        level: held.level,
+        before: held.before,
+        former: held.former,
+        cause: held.cause.as_str().into(),
+        reason: held.reason.clone(),
+        by: held.by.clone(),
+        since: held.since,
+        until: held.until,
+    }
+}
+
 /// The slot that people should look at first: the most urgent, then the one that has waited longest.
 fn worst(slots: &PerKind<SlotPhase>) -> &SlotPhase {
     Kind::ALL
@@ -175,6 +203,10 @@ fn worst(slots: &PerKind<SlotPhase>) -> &SlotPhase {
 fn judge(row: &store::PumpRow, worst: &SlotPhase, now: Time) -> (Attention, String, Owner, Option<Span>) {
     let standing = Some(now.since(row.standing.since));
     let heard = row.last_seen.map(|seen| now.since(seen));
+    if let Some(held) = row.quarantine.as_ref().filter(|held| held.level == QuarantineLevel::Watch) {
+        let since = Some(now.since(held.since));
+        return (Attention::NeedsPerson, format!("watched: {}", held.reason), Owner::Security, since);
+    }
     match row.standing.lifecycle {
         Lifecycle::Expected => (Attention::Off, "on the list; has not enrolled yet".into(), Owner::Biomed, standing),
         Lifecycle::Enrolled => {
@@ -185,7 +217,12 @@ fn judge(row: &store::PumpRow, worst: &SlotPhase, now: Time) -> (Attention, Stri
             (Attention::Waiting, why.into(), Owner::Nobody, standing)
         }
         Lifecycle::Quarantined => {
-            (Attention::Danger, format!("quarantined: {}", row.standing.reason), Owner::Security, standing)
+            let (word, why) = match &row.quarantine {
+                Some(held) if held.level == QuarantineLevel::Remediate => ("to be mended", &held.reason),
+                Some(held) => ("quarantined", &held.reason),
+                None => ("quarantined", &row.standing.reason),
+            };
+            (Attention::Danger, format!("{word}: {why}"), Owner::Security, standing)
         }
         Lifecycle::Lost => {
             (Attention::Danger, format!("reported lost: {}", row.standing.reason), Owner::Biomed, standing)
@@ -261,6 +298,7 @@ pub(super) fn pump_detail(row: &store::PumpRow, events: &[EventRow], coming: &Co
             by: row.standing.by.clone(),
             at: row.standing.since,
         }),
+        held: row.quarantine.as_ref().map(held),
         events: events.iter().map(event).collect(),
     }
 }

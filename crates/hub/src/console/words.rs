@@ -30,6 +30,8 @@ pub(super) fn action(action: &str) -> Option<&'static str> {
         "pump.enrol" => "enrolled",
         "pump.lost" => "reported lost",
         "pump.quarantine" | "pump.quarantined" => "quarantined",
+        "pump.quarantine.undo" => "quarantine decision taken back",
+        "pump.quarantine.expired" => "quarantine reached its end",
         "pump.re-enrol" => "told to enrol anew",
         "pump.release" => "released from quarantine",
         "pump.retire" | "pump.retired" => "retired",

@@ -12,7 +12,10 @@
 //! | `stream` | frames over a stream |
 //! | `watch` | one task that sees to time for all links |
 //! | `strangers` | who was refused, counted |
+//! | `service` | what goes over a link at which level of quarantine |
+//! | `watched` | what watched pumps did |
 
+mod service;
 mod session;
 mod strangers;
 mod stream;
@@ -20,11 +23,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod watched;
 
 pub use session::{Ended, serve};
 pub use strangers::Strangers;
 pub use table::{LinkTable, LiveLink, Peer};
 pub use watch::watch;
+pub use watched::WatchedPumps;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,6 +88,7 @@ pub struct Links {
     settings: LinkSettings,
     table: LinkTable,
     strangers: Strangers,
+    watched: WatchedPumps,
     /// What is known of a pump from its last link here, so that a storm of reconnects asks the database little.
     known: Mutex<BTreeMap<PumpId, Known>>,
     /// Links that came up or went down and are not in the store yet.
@@ -111,6 +117,7 @@ impl Links {
             settings,
             table: LinkTable::default(),
             strangers: Strangers::default(),
+            watched: WatchedPumps::default(),
             known: Mutex::default(),
             presence: Mutex::default(),
             recorded: Mutex::default(),
@@ -127,6 +134,12 @@ impl Links {
     #[must_use]
     pub const fn strangers(&self) -> &Strangers {
         &self.strangers
+    }
+
+    /// What watched pumps did.
+    #[must_use]
+    pub const fn watched(&self) -> &WatchedPumps {
+        &self.watched
     }
 
     /// Sends a pump its new goal, if it holds a link here. Called after the goal is in the store.

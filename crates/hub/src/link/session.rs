@@ -7,6 +7,7 @@
 //! | Events | stores them and, when they are durable, sends Ack |
 //! | Heartbeat | sends it back |
 //! | Bye | ends the link |
+//! | Events while it is held at remediate | does not take them; they wait on the pump (see `service`) |
 //! | anything else, or too much, too large, too slow | sends Close with the reason, ends the link, and records it |
 
 use std::future::poll_fn;
@@ -15,14 +16,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use wardline_model::{Report, Sequence, Time, covers};
+use wardline_model::{QuarantineLevel, Report, Sequence, Time, covers};
 use wardline_store::{Appended, Journal, LinkChange, NewReport, StoreError};
 use wardline_wire::link::{self, ByeReason, CloseReason, HubFrame, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::{FrameError, Greeting, limits, version};
 
 use super::stream::{Stream, StreamError};
 use super::table::Mail;
-use super::{Links, LiveLink, Peer, now};
+use super::{Links, LiveLink, Peer, now, service};
 
 /// How a link ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,12 +83,19 @@ async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, 
         Ok(greeting) => {
             let link = LiveLink::new(peer.clone(), now());
             take_place(&links, &link);
-            let mut session =
-                Session { stream, link, links: &links, journal: Journal(greeting.journal), bucket: Bucket::full() };
+            let mut session = Session {
+                stream,
+                link,
+                links: &links,
+                journal: Journal(greeting.journal),
+                bucket: Bucket::full(),
+                level: None,
+            };
             let ended = match Box::pin(session.welcome(&greeting)).await {
                 Ok(()) => session.run().await,
                 Err(ended) => ended,
             };
+            session.note_watched("end", || format!("{ended:?}"));
             if links.table.remove(&session.link) {
                 links.note_presence(LinkChange::Down { pump: peer.pump, at: now() });
             }
@@ -154,6 +162,8 @@ struct Session<'a, S> {
     links: &'a Links,
     journal: Journal,
     bucket: Bucket,
+    /// The level at which its pump is held.
+    level: Option<QuarantineLevel>,
 }
 
 /// What the link does next.
@@ -168,7 +178,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         // Only now, with the link in the table: a quarantine before this line shows in the registry, one after it finds
         // the link.
         let entry = (self.links.gate.entry)(pump).filter(|entry| entry.admits(&self.link.peer().fingerprint));
-        let Some(entry) = entry else { return Err(closed(CloseReason::TakenDown, "this pump may not link")) };
+        let Some(entry) = entry else { return Err(self.taken_down()) };
+        self.level = entry.level;
+        let why = entry.why.clone();
+        self.note_watched("connection", || {
+            let (boot, place) = (&greeting.boot, self.link.peer().place);
+            format!(
+                "from {place}, agent {}, started as {:02x}{:02x}{:02x}{:02x}",
+                greeting.agent, boot[0], boot[1], boot[2], boot[3]
+            )
+        });
         if entry.current != Some(self.link.peer().fingerprint)
             || entry.lifecycle != wardline_model::Lifecycle::InService
         {
@@ -184,6 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             acked: known.durable.0,
             heartbeat_s: u32::try_from(self.links.settings.heartbeat.as_s()).unwrap_or(u32::MAX),
         }))?;
+        self.say_standing(why.as_deref())?;
         match known.goal {
             Some((generation, signed)) if generation > greeting.generation => {
                 self.push(hub_frame::Body::Goal(link::Goal { signed: signed.to_vec() }))
@@ -227,8 +247,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     }
 
     fn read_mail(&mut self, mail: Mail) -> Result<(), Ended> {
-        if let Some(reason) = mail.close {
-            return Err(closed(reason, sentence(reason)));
+        match mail.close {
+            Some(CloseReason::TakenDown) => return Err(self.taken_down()),
+            Some(reason) => return Err(closed(reason, sentence(reason))),
+            None => {}
+        }
+        if let Some((level, why)) = mail.standing {
+            self.stands(level, why.as_deref())?;
         }
         if let Some(signed) = mail.goal {
             self.push(hub_frame::Body::Goal(link::Goal { signed: signed.to_vec() }))?;
@@ -239,11 +264,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         Ok(())
     }
 
+    /// The level at which the pump is held changed under its link. Being watched is never told.
+    fn stands(&mut self, level: Option<QuarantineLevel>, why: Option<&str>) -> Result<(), Ended> {
+        let was = std::mem::replace(&mut self.level, level);
+        if was == level {
+            return Ok(());
+        }
+        if service::is_full(level) && !service::is_full(was) {
+            // What it kept back meanwhile comes over its next link, from the first event that is not acknowledged.
+            return Err(closed(CloseReason::Standing, sentence(CloseReason::Standing)));
+        }
+        self.say_standing(why)
+    }
+
+    fn say_standing(&mut self, why: Option<&str>) -> Result<(), Ended> {
+        if service::is_full(self.level) {
+            return Ok(());
+        }
+        let why = wardline_wire::text::clean(why.unwrap_or_default(), limits::EXPLANATION);
+        self.push(hub_frame::Body::Standing(link::Standing { service: link::Service::Remediate as i32, why }))
+    }
+
+    /// The end of a link that the registry forbids, with the reason for people at the bedside.
+    fn taken_down(&self) -> Ended {
+        covers!("N8");
+        let why = (self.links.gate.entry)(self.link.peer().pump).and_then(|entry| entry.why);
+        let sentence = sentence(CloseReason::TakenDown);
+        closed(CloseReason::TakenDown, why.map_or_else(|| sentence.to_owned(), |why| format!("{sentence}: {why}")))
+    }
+
+    /// Notes what a watched pump does.
+    fn note_watched(&self, what: &'static str, detail: impl FnOnce() -> String) {
+        if self.level == Some(QuarantineLevel::Watch) {
+            self.links.watched.note(self.link.peer().pump, what, detail(), now());
+        }
+    }
+
     async fn answer(&mut self, frame: PumpFrame) -> Result<(), Ended> {
         let now = now();
         self.link.note_heard(now);
         if !self.bucket.takes(cost(&frame), now) {
             return Err(closed(CloseReason::TooFast, "more frames than the limit allows"));
+        }
+        if let Some(body) = &frame.body {
+            self.note_watched("frame", || service::name(body));
+            if !service::takes(self.level, body) {
+                return Ok(());
+            }
         }
         match frame.body {
             Some(pump_frame::Body::Heartbeat(beat)) => self.push(hub_frame::Body::Heartbeat(beat)),
@@ -300,6 +367,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     }
 
     fn push(&mut self, body: hub_frame::Body) -> Result<(), Ended> {
+        if !service::gives(self.level, &body) {
+            return Ok(());
+        }
         if self.stream.waiting() > MOST_WAITING {
             return Err(closed(CloseReason::TooSlow, "the pump does not read what it is sent"));
         }
@@ -335,7 +405,11 @@ const fn blame(reason: CloseReason) -> Option<&'static str> {
         CloseReason::Sequence => Some("sequence"),
         CloseReason::Version => Some("version"),
         CloseReason::TakenDown => Some("taken-down"),
-        CloseReason::Unspecified | CloseReason::NewerLink | CloseReason::HubStopping | CloseReason::HubTrouble => None,
+        CloseReason::Unspecified
+        | CloseReason::NewerLink
+        | CloseReason::HubStopping
+        | CloseReason::HubTrouble
+        | CloseReason::Standing => None,
     }
 }
 
@@ -343,6 +417,7 @@ const fn sentence(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::TakenDown => "this pump was taken down; therapy runs on",
         CloseReason::NewerLink => "the same pump opened a newer link",
+        CloseReason::Standing => "the pump has full service again; link again",
         CloseReason::HubStopping => "the hub is stopping; try again soon",
         CloseReason::TooSlow => "a frame or heartbeat took too long",
         CloseReason::Unspecified

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use wardline_model::{Digest, PumpId, Time};
+use wardline_model::{Digest, PumpId, QuarantineLevel, Time};
 use wardline_wire::link::CloseReason;
 
 /// Who is at the other end, as the handshake proved it.
@@ -31,11 +31,13 @@ pub(super) struct Mail {
     pub(super) goal: Option<Arc<[u8]>>,
     /// The version of new timestamp metadata.
     pub(super) metadata: Option<u64>,
+    /// The level at which the pump is held from now on, and why.
+    pub(super) standing: Option<(Option<QuarantineLevel>, Option<String>)>,
 }
 
 impl Mail {
     const fn is_empty(&self) -> bool {
-        self.close.is_none() && self.goal.is_none() && self.metadata.is_none()
+        self.close.is_none() && self.goal.is_none() && self.metadata.is_none() && self.standing.is_none()
     }
 }
 
@@ -99,6 +101,11 @@ impl LiveLink {
     /// Hands the link a new signed goal.
     pub fn send_goal(&self, signed: Arc<[u8]>) {
         self.deliver(|mail| mail.goal = Some(signed));
+    }
+
+    /// Tells the link at which level its pump is held from now on, and why.
+    pub fn stands(&self, level: Option<QuarantineLevel>, why: Option<String>) {
+        self.deliver(|mail| mail.standing = Some((level, why)));
     }
 
     /// Hints that there is new release metadata.

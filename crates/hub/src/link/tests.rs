@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wardline_model::{
     AssetTag, CareArea, ChannelState, Digest, Event, EventBody, Generation, HoldSupport, Lifecycle, Model, PerKind,
-    PumpId, Report, Sequence, Serial, Span, Therapy, Time, covers,
+    PumpId, QuarantineLevel, Report, Sequence, Serial, Span, Therapy, Time, covers,
 };
 use wardline_store::{
     Actor, AuditQuery, Decision, ExpectedPump, Journal, MasterKey, NewCertificate, PageRequest, RegistryEntry, Store,
@@ -428,4 +428,62 @@ async fn a_new_goal_reaches_a_live_link_and_an_old_one_a_new_link() {
     assert_eq!(link.hear().await, Some(hub_frame::Body::Goal(link::Goal { signed: b"goal 4".to_vec() })));
     ward.links.table().hint_metadata(3);
     assert_eq!(link.hear().await, Some(hub_frame::Body::NewMetadata(link::NewMetadata { timestamp: 3 })));
+}
+
+#[tokio::test]
+async fn at_remediate_a_link_lives_for_goals_and_reports_and_events_wait_on_the_pump() {
+    covers!("N8", "N11");
+    let world = Ward::new().await;
+    let pump = world.pumps[0];
+    let (mut link, _) = world.link(pump).await;
+    assert_eq!(link.send_events(1..=2).await, Some(2));
+    let live = world.links.table().get(pump).expect("it is live");
+    live.stands(Some(QuarantineLevel::Remediate), Some("it scans".into()));
+    let standing = link::Standing { service: link::Service::Remediate as i32, why: "it scans".into() };
+    assert_eq!(link.hear().await, Some(hub_frame::Body::Standing(standing)));
+    let events: Vec<Event> = (3..=4).map(event).collect();
+    link.say(pump_frame::Body::Events(link::Events::from_front(&events))).await;
+    assert!(link.is_alive().await, "neither an answer to the events nor an end");
+    assert_eq!(world.store.events(pump, PageRequest { page: 0, page_size: 10 }).await.expect("readable").total, 2);
+    world.links.goal_changed(pump, Generation(4), b"goal 4");
+    assert_eq!(link.hear().await, Some(hub_frame::Body::Goal(link::Goal { signed: b"goal 4".to_vec() })));
+    live.stands(None, None);
+    assert_eq!(link.closed().await.0, CloseReason::Standing, "it links again and sends what it kept");
+    let (mut link, acked) = world.link(pump).await;
+    assert_eq!(acked, 2);
+    while !matches!(link.hear().await, Some(hub_frame::Body::Goal(_))) {}
+    assert_eq!(link.send_events(3..=4).await, Some(4), "nothing is lost");
+}
+
+#[tokio::test]
+async fn a_watched_pump_has_full_service_is_not_told_and_all_it_does_is_recorded() {
+    let world = Ward::new().await;
+    let pump = world.pumps[0];
+    world.registry.lock().expect("not poisoned").get_mut(&pump).expect("there").level = Some(QuarantineLevel::Watch);
+    let (mut link, _) = world.link(pump).await;
+    assert_eq!(link.send_events(1..=2).await, Some(2));
+    assert!(link.is_alive().await);
+    link.say(pump_frame::Body::Bye(link::Bye::default())).await;
+    link.ended.await.expect("no panic");
+    let noted = world.links.watched().take();
+    let noted: Vec<String> = noted.into_iter().map(|entry| format!("{} {}", entry.what, entry.detail)).collect();
+    assert!(noted[0].starts_with("connection from 127.0.0.1:") && noted[0].contains("agent 0.1.0"), "{noted:?}");
+    assert_eq!(noted[1..4], ["frame 2 events", "frame heartbeat", "frame bye"]);
+    assert!(noted[4].starts_with("end Bye") && noted.len() == 5, "{noted:?}");
+}
+
+#[tokio::test]
+async fn a_pump_that_is_cut_is_told_why_in_plain_words() {
+    covers!("N8");
+    let world = Ward::new().await;
+    let pump = world.pumps[0];
+    let (link, _) = world.link(pump).await;
+    {
+        let mut registry = world.registry.lock().expect("not poisoned");
+        let entry = registry.get_mut(&pump).expect("there");
+        (entry.lifecycle, entry.why) = (Lifecycle::Quarantined, Some("it scans the network".into()));
+    }
+    assert!(world.links.table().cut(pump, CloseReason::TakenDown));
+    let said = (CloseReason::TakenDown, "this pump was taken down; therapy runs on: it scans the network".to_owned());
+    assert_eq!(link.closed().await, said);
 }

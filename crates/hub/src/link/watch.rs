@@ -89,6 +89,13 @@ async fn flush_counts(links: &Links, since: Time) {
     {
         tracing::error!(%error, "the store could not note which pumps were heard");
     }
+    let watched = links.watched.take();
+    if !watched.is_empty()
+        && let Err(error) = links.store.save_watched(&watched).await
+    {
+        tracing::error!(%error, "the store could not note what watched pumps did");
+        links.watched.give_back(watched);
+    }
     let sightings = links.strangers.take();
     if !sightings.is_empty()
         && let Err(error) = links.store.save_sightings(&sightings).await

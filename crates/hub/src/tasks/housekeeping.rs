@@ -58,9 +58,30 @@ impl Housekeeping {
         tell("removing what has expired", self.store.sweep(now).await);
         tell("removing enrolment requests that have run out", self.store.expire_approvals(now).await);
         tell("forgetting links of hubs that are gone", self.store.forget_dead_hubs(&self.node).await);
+        tell("looking for quarantines at their end", self.tell_ended(now).await);
         let overdue = self.tell_overdue(now).await;
         tell("telling of overdue renewals", overdue);
         tell("pinning the audit", self.store.sign_checkpoint(&self.audit_key, now).await);
+    }
+
+    /// Records each quarantine that reached its end, once. The end gives nothing back by itself: only a pump that has
+    /// proven its posture is given back, and the others wait for a person.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn tell_ended(&self, now: Time) -> Result<(), StoreError> {
+        for held in self.store.held_pumps().await? {
+            let Some(until) = held.quarantine.until.filter(|until| *until <= now) else { continue };
+            let action = "pump.quarantine.expired";
+            let about = AuditQuery { pump: Some(held.pump), action: Some(action.into()), ..AuditQuery::default() };
+            if self.store.audit(&about).await?.rows.iter().any(|record| record.at >= until) {
+                continue;
+            }
+            let reason = "its posture is not proven, so it stays until it is or a person decides".to_owned();
+            let by = Decision { by: Actor::Hub("housekeeping".to_owned()), reason, at: now };
+            self.store.record(&by, &Entry::done(action, Some(held.pump), held.asset_tag.to_string())).await?;
+        }
+        Ok(())
     }
 
     /// Records each pump in contact with the hub whose renewal did not come. Returns how many are new.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use wardline_fleet::plan::{Plan, PumpFacts, Rollout, Rules, Standing, Verdict, plan};
-use wardline_model::{Generation, Goal, Kind, Lifecycle, PumpId, SlotState, Time, covers};
+use wardline_model::{Generation, Goal, Kind, Lifecycle, PumpId, QuarantineLevel, SlotState, Time, covers};
 use wardline_store::{
     Actor, AdoptionSample, Decision, Entry, NewGoal, PumpRow, RolloutRow, RolloutState, Store, StoreError,
 };
@@ -120,7 +120,11 @@ impl Planner {
         let goal = row.goal.as_deref().and_then(|signed| (self.wiring.read_goal)(row.id, signed));
         PumpFacts {
             id: row.id,
-            lifecycle: row.standing.lifecycle,
+            // What is to be mended is mended by releases, so it gets goals as a pump in service does.
+            lifecycle: match row.quarantine.as_ref().map(|held| held.level) {
+                Some(QuarantineLevel::Remediate) => Lifecycle::InService,
+                _ => row.standing.lifecycle,
+            },
             care_area: row.care_area,
             model: row.model,
             goal,

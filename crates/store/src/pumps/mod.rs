@@ -1,11 +1,13 @@
-//! The registry of pumps: who is on the list, and where each is in its life. `read` finds them.
+//! The registry of pumps: who is on the list, and where each is in its life. `read` finds them, `quarantine` holds them.
 
+mod quarantine;
 mod read;
 
 use std::collections::BTreeSet;
 
 use wardline_model::{AssetTag, CareArea, HoldSupport, Lifecycle, Model, PumpId, Serial};
 
+pub use quarantine::{Cap, HeldPump, Quarantine, QuarantineChange};
 #[cfg(test)]
 pub(crate) use read::{Conditions, page_of_ids};
 pub use read::{FleetCounts, LinkFilter, PumpQuery, PumpRow, PumpSort, SortOrder, Standing};
@@ -109,6 +111,7 @@ impl Store {
                 return Err(StoreError::Moved { pump, expected: from, is }.into());
             }
             set_lifecycle(&mut deciding, pump, to, by).await?;
+            quarantine::follow(&mut deciding, pump, (from, to), by).await?;
             match to {
                 Lifecycle::Lost => revoke_in(&mut deciding, pump, KEY_COMPROMISE, by).await?,
                 Lifecycle::Retired => revoke_in(&mut deciding, pump, CESSATION, by).await?,

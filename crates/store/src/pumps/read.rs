@@ -13,6 +13,7 @@ use wardline_model::{
     AssetTag, CareArea, Generation, HoldSupport, Lifecycle, Model, PumpId, Report, Serial, Time, Wait,
 };
 
+use super::Quarantine;
 use crate::certificates::{CertificateRow, CertificateState};
 use crate::row::{from_word, maybe_moment, maybe_parse, moment, number, parse, query, text, word};
 use crate::store::Trouble;
@@ -71,6 +72,8 @@ pub struct PumpRow {
     pub goal: Option<Vec<u8>>,
     /// The certificate in use.
     pub certificate: Option<CertificateRow>,
+    /// At which level it is held, why and until when, if it is.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// Whether a pump holds a live link.
@@ -154,7 +157,8 @@ pub struct FleetCounts {
 const SELECT: &str = "SELECT p.id, p.model, p.serial, p.asset_tag, p.care_area, p.lifecycle, p.lifecycle_by, \
     p.lifecycle_reason, p.lifecycle_since, p.last_seen, p.last_place, p.linked_since, p.link_node, p.clock_offset_ms, \
     p.hold, r.report, r.received, g.generation, g.signed, c.serial AS c_serial, c.fingerprint, c.not_before, c.not_after, \
-    c.issued FROM pumps p LEFT JOIN reports r ON r.pump = p.id LEFT JOIN goals g ON g.pump = p.id \
+    c.issued, p.quarantine_level, p.quarantine_former, p.quarantine_before, p.quarantine_cause, p.quarantine_by, \
+    p.quarantine_reason, p.quarantine_since, p.quarantine_until FROM pumps p LEFT JOIN reports r ON r.pump = p.id LEFT JOIN goals g ON g.pump = p.id \
     LEFT JOIN certificates c ON c.pump = p.id AND c.state = 'current'";
 
 impl PumpRow {
@@ -199,6 +203,7 @@ impl PumpRow {
             goal_generation: Generation(generation.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
             goal: row.try_get("signed")?,
             certificate,
+            quarantine: Quarantine::read(row)?,
         })
     }
 }

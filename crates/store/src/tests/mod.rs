@@ -13,6 +13,7 @@ mod growth;
 mod kills;
 mod plans;
 mod provisioning;
+mod quarantine;
 mod registry;
 mod rollouts;
 mod sealing;

@@ -120,10 +120,14 @@ async fn the_chosen_set_is_shown_before_it_is_quarantined() {
     assert_eq!(shown.status, StatusCode::OK, "{}", shown.body);
     assert!(shown.body.contains("Therapy is not touched"));
     assert_eq!(hub.store.pump(ids[0]).await.unwrap().unwrap().standing.lifecycle, Lifecycle::InService);
-    let no_reason =
-        hub.form("/pumps/quarantine", As::Session(&session, &csrf), &format!("{chosen}&confirmed=yes")).await;
+    let seen = shown.body.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let no_reason = format!("{chosen}&confirmed=yes&seen={seen}");
+    let no_reason = hub.form("/pumps/quarantine", As::Session(&session, &csrf), &no_reason).await;
     assert!(no_reason.body.contains("a reason is needed"));
-    let fields = format!("{chosen}&confirmed=yes&reason=scan+seen");
+    let unseen = format!("{chosen}&confirmed=yes&reason=scan+seen");
+    let unseen = hub.form("/pumps/quarantine", As::Session(&session, &csrf), &unseen).await;
+    assert!(unseen.body.contains("look at what it does first"), "the care area would have no pump left");
+    let fields = format!("{chosen}&confirmed=yes&reason=scan+seen&seen={seen}");
     let done = hub.form("/pumps/quarantine", As::Session(&session, &csrf), &fields).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
     for id in ids {
