@@ -45,10 +45,12 @@ pub(crate) struct Failed {
     pub(crate) retry_after_s: Option<u64>,
     /// The hub (or its handshake) said no to exactly what was shown, so showing it again helps little.
     pub(crate) is_refusal: bool,
+    /// Nothing is wrong: a person must approve the pump first (202), and it asks again with the same key.
+    pub(crate) is_waiting: bool,
 }
 
 impl Failed {
     pub(crate) fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), retry_after_s: None, is_refusal: false }
+        Self { why: why.into(), retry_after_s: None, is_refusal: false, is_waiting: false }
     }
 }

@@ -157,6 +157,9 @@ routes! {
     ApiCodesCreate Post "/api/v1/enrolment/codes" Api (Needs(EnrolPumps)) Some("enrolment.code.create"), ty::<t::NewCodes>(), ty::<t::MadeCodes>(), "Make one-time enrolment codes, shown once";
     ApiCodeWithdraw Delete "/api/v1/enrolment/codes/{code}" Api (Needs(EnrolPumps)) Some("enrolment-code.withdraw"), None, None, "Withdraw a one-time enrolment code that was not used";
     ApiManifestImport Post "/api/v1/enrolment/manifest" Api (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, ty::<t::ManifestResult>(), "Import a CSV of expected pumps, all rows or none";
+    ApiEnrolmentRequests Get "/api/v1/enrolment/requests" Api (Needs(ReadFleet)) None, None, ty::<t::EnrolmentRequests>(), "Pumps that wait for a person before their first certificate";
+    ApiEnrolmentApprove Post "/api/v1/enrolment/requests/{request}/approve" Api (Needs(EnrolPumps)) Some("enrolment.approve"), ty::<t::Reason>(), ty::<t::EnrolmentRequest>(), "Approve a pump that waits: it gets its certificate when it asks next";
+    ApiEnrolmentDeny Post "/api/v1/enrolment/requests/{request}/deny" Api (Needs(EnrolPumps)) Some("enrolment.deny"), ty::<t::Reason>(), ty::<t::EnrolmentRequest>(), "Deny a pump that waits: this request is refused for 30 days";
     ApiRollouts Get "/api/v1/rollouts" Api (Needs(ReadFleet)) None, None, ty::<t::Rollouts>(), "All rollouts";
     ApiRolloutCreate Post "/api/v1/rollouts" Api (Needs(RunRollouts)) Some("rollout.create"), ty::<t::NewRollout>(), ty::<t::RolloutRow>(), "Start a rollout of a published release";
     ApiRollout Get "/api/v1/rollouts/{rollout}" Api (Needs(ReadFleet)) None, None, ty::<t::RolloutDetail>(), "One rollout with its curve and stragglers";
@@ -213,6 +216,8 @@ routes! {
     FormRolloutHalt Post "/rollouts/{rollout}/halt" Form (Needs(RunRollouts)) Some("rollout.halt"), None, None, "Halt a rollout";
     FormCodes Post "/enrolment/codes" Form (Needs(EnrolPumps)) Some("enrolment.code.create"), None, None, "Make one-time codes and their printable sheet";
     FormManifest Post "/enrolment/manifest" Form (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, None, "Import a manifest";
+    FormEnrolmentApprove Post "/enrolment/requests/{request}/approve" Form (Needs(EnrolPumps)) Some("enrolment.approve"), None, None, "Approve a pump that waits";
+    FormEnrolmentDeny Post "/enrolment/requests/{request}/deny" Form (Needs(EnrolPumps)) Some("enrolment.deny"), None, None, "Deny a pump that waits";
     FormAuditVerify Post "/audit/verify" Form (Needs(VerifyAudit)) Some("audit.verify"), None, None, "Verify the whole chain";
     FormAccountCreate Post "/settings/accounts" Form (Needs(ManageAccounts)) Some("account.create"), None, None, "Make an account";
     FormAccountChange Post "/settings/accounts/{account}" Form (Needs(ManageAccounts)) Some("account.change"), None, None, "Change a role, disable, or make a sign-in link";

@@ -38,11 +38,16 @@ struct Ward {
 
 impl Ward {
     async fn open() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A ward whose hub is configured otherwise.
+    async fn with(change: impl FnOnce(&mut HubConfig)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let maker_folder = folder.path().join("maker");
         let maker = Maker::open_or_invent(&maker_folder, wardline_hub::state::now()).expect("a maker");
         let any = "127.0.0.1:0".parse().expect("an address");
-        let config = HubConfig {
+        let mut config = HubConfig {
             folder: folder.path().join("hub"),
             link: any,
             est: any,
@@ -50,6 +55,7 @@ impl Ward {
             maker_roots: vec![maker_folder.join("root.pem")],
             ..HubConfig::default()
         };
+        change(&mut config);
         std::fs::create_dir_all(&config.folder).expect("a folder");
         let made = server::init(config).await.expect("a new hub");
         let hub = server::start(made.config).await.expect("a running hub");
@@ -237,6 +243,58 @@ async fn a_pump_that_pins_another_root_gives_the_hub_nothing() {
     ended.expect("the broken handshake is noted").expect("the agent runs");
     let found = ward.hub.hub.store.enrolment_code(&code.code, wardline_hub::state::now()).await.expect("a store");
     assert_eq!(found.map(|code| (code.pump, code.is_used)), Some((ward.pump, false)), "the code was given away");
+    ward.hub.stop().await;
+}
+
+/// The hospital's rules: a person is asked about every pump.
+async fn ask_about_everybody(ward: &Ward) {
+    let policy = wardline_fleet::approval::Policy { rules: Vec::new(), otherwise: wardline_fleet::approval::Then::Ask };
+    let text = serde_json::to_string(&policy).expect("text");
+    let entry = wardline_store::Entry::done("enrolment.rules", None, "a person is asked");
+    let store = &ward.hub.hub.store;
+    store.save_setting(wardline_store::Setting::Approval, &text, 0, &decision(), &entry).await.expect("kept");
+}
+
+/// The number of the request that waits.
+async fn the_request(ward: &Ward) -> wardline_store::EnrolmentRequestRow {
+    loop {
+        let mut rows = ward.hub.hub.store.approvals(wardline_hub::state::now()).await.expect("a store");
+        rows.retain(|row| row.state == wardline_store::ApprovalState::Waiting);
+        if let Some(row) = rows.pop() {
+            return row;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pump_that_must_be_approved_waits_over_a_restart_and_enrols_with_the_key_that_was_approved() {
+    covers!("N14");
+    let ward = Ward::with(|config| config.enrolment.retry_s = 1).await;
+    ask_about_everybody(&ward).await;
+    let config = ward.agent("H3-000001", ward.birth("H3-000001"));
+    // It asks, and is stopped while it waits.
+    let asked = tokio::time::timeout(wardline_e2e::PATIENCE, async {
+        let request = std::sync::Mutex::new(None);
+        let until = async { *request.lock().expect("one task") = Some(the_request(&ward).await) };
+        daemon::run(config.clone(), Place::Nowhere, until).await.expect("the agent runs");
+        request.into_inner().expect("one task").expect("it asked")
+    });
+    let asked = asked.await.expect("the pump asks in time");
+    assert!(!config.state.join("identity").exists(), "nothing was given");
+    assert_eq!(asked.ask.pump, ward.pump);
+    // Started again it asks for the same key: what a person approves is what it collects.
+    let approved = async {
+        ward.hub.hub.store.approve_enrolment(&asked.id, &decision()).await.expect("approved");
+        while !is_linked(&ward.row().await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let run = daemon::run(config, Place::Nowhere, approved);
+    tokio::time::timeout(wardline_e2e::PATIENCE, run).await.expect("it links in time").expect("the agent runs");
+    let rows = ward.hub.hub.store.approvals(wardline_hub::state::now()).await.expect("a store");
+    assert_eq!(rows.len(), 1, "it asked once: {rows:?}");
+    assert_eq!(rows[0].state, wardline_store::ApprovalState::Used);
     ward.hub.stop().await;
 }
 

@@ -71,7 +71,7 @@ pub enum ApprovalAnswer {
 
 /// A request as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApprovalRow {
+pub struct EnrolmentRequestRow {
     /// Its short number.
     pub id: String,
     /// Who asks, for which key, vouched for by what, and from where.
@@ -91,7 +91,7 @@ pub struct ApprovalRow {
 const SELECT: &str = "SELECT id, pump, key, birth, label, place, asked, asked_last, expires, state, decided, decided_by, \
                       reason FROM enrolment_approvals";
 
-impl ApprovalRow {
+impl EnrolmentRequestRow {
     fn read(row: &AnyRow) -> Result<Self, Trouble> {
         let decided = match maybe_moment(row, "decided")? {
             None => None,
@@ -134,19 +134,22 @@ impl ApprovalRow {
 /// The same request as before, if there was one.
 const SAME: &str = "WHERE pump = $1 AND key = $2 AND birth = $3";
 
-async fn same_in(tx: &mut Transaction<'static, Any>, ask: &ApprovalAsk) -> Result<Option<ApprovalRow>, Trouble> {
+async fn same_in(
+    tx: &mut Transaction<'static, Any>,
+    ask: &ApprovalAsk,
+) -> Result<Option<EnrolmentRequestRow>, Trouble> {
     let row = query(format!("{SELECT} {SAME}"))
         .bind(ask.pump.to_string())
         .bind(ask.key.to_string())
         .bind(ask.birth.to_string())
         .fetch_optional(&mut **tx)
         .await?;
-    row.as_ref().map(ApprovalRow::read).transpose()
+    row.as_ref().map(EnrolmentRequestRow::read).transpose()
 }
 
-async fn row_in(tx: &mut Transaction<'static, Any>, id: &str) -> Result<ApprovalRow, Trouble> {
+async fn row_in(tx: &mut Transaction<'static, Any>, id: &str) -> Result<EnrolmentRequestRow, Trouble> {
     let row = query(format!("{SELECT} WHERE id = $1")).bind(id.to_owned()).fetch_optional(&mut **tx).await?;
-    ApprovalRow::read(&row.ok_or_else(|| StoreError::not_found(format!("an enrolment request {id:?}")))?)
+    EnrolmentRequestRow::read(&row.ok_or_else(|| StoreError::not_found(format!("an enrolment request {id:?}")))?)
 }
 
 /// Those that wait at a moment.
@@ -219,7 +222,7 @@ impl Store {
         .await
     }
 
-    async fn approval_of(&self, ask: &ApprovalAsk) -> Result<Option<ApprovalRow>, StoreError> {
+    async fn approval_of(&self, ask: &ApprovalAsk) -> Result<Option<EnrolmentRequestRow>, StoreError> {
         self.step("reading a request for approval", async {
             let row = query(format!("{SELECT} {SAME}"))
                 .bind(ask.pump.to_string())
@@ -227,35 +230,34 @@ impl Store {
                 .bind(ask.birth.to_string())
                 .fetch_optional(&self.core.read)
                 .await?;
-            row.as_ref().map(ApprovalRow::read).transpose()
+            row.as_ref().map(EnrolmentRequestRow::read).transpose()
         })
         .await
     }
 
-    /// Approves a waiting request, with the audit record `enrolment.approve`: the pump may collect its certificate within
-    /// `lasts`.
+    /// Approves a waiting request, with the audit record `enrolment.approve`: the pump has as long to collect its
+    /// certificate as the person had to decide.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Refused`] when it was decided already or has run out.
-    pub async fn approve_enrolment(&self, id: &str, lasts: Span, by: &Decision) -> Result<ApprovalRow, StoreError> {
-        self.decide_approval(id, ApprovalState::Approved, lasts, by).await
+    pub async fn approve_enrolment(&self, id: &str, by: &Decision) -> Result<EnrolmentRequestRow, StoreError> {
+        self.decide_request(id, ApprovalState::Approved, by).await
     }
 
     /// Denies a waiting request, with the audit record `enrolment.deny`: for 30 days it is refused.
     ///
     /// # Errors
     /// As [`Store::approve_enrolment`].
-    pub async fn deny_enrolment(&self, id: &str, by: &Decision) -> Result<ApprovalRow, StoreError> {
-        self.decide_approval(id, ApprovalState::Denied, DENIED_STANDS, by).await
+    pub async fn deny_enrolment(&self, id: &str, by: &Decision) -> Result<EnrolmentRequestRow, StoreError> {
+        self.decide_request(id, ApprovalState::Denied, by).await
     }
 
-    async fn decide_approval(
+    async fn decide_request(
         &self,
         id: &str,
         to: ApprovalState,
-        stands: Span,
         by: &Decision,
-    ) -> Result<ApprovalRow, StoreError> {
+    ) -> Result<EnrolmentRequestRow, StoreError> {
         self.step("deciding about an enrolment", async {
             let mut deciding = self.decide().await?;
             let row = row_in(deciding.tx(), id).await?;
@@ -268,6 +270,7 @@ impl Store {
             if let Some(why) = why {
                 return Err(StoreError::refused(format!("enrolment request {id}"), why).into());
             }
+            let stands = if to == ApprovalState::Denied { DENIED_STANDS } else { row.expires.since(row.asked) };
             sqlx::query(
                 "UPDATE enrolment_approvals SET state = $1, decided = $2, decided_by = $3, reason = $4, expires = $5 \
                  WHERE id = $6",
@@ -294,14 +297,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn approvals(&self, now: Time) -> Result<Vec<ApprovalRow>, StoreError> {
+    pub async fn approvals(&self, now: Time) -> Result<Vec<EnrolmentRequestRow>, StoreError> {
         self.step("listing enrolments that wait for a person", async {
             let waiting = format!("{SELECT} WHERE state = 'waiting' AND expires > $1 ORDER BY asked, id LIMIT $2");
             let decided =
                 format!("{SELECT} WHERE state <> 'waiting' AND expires > $1 ORDER BY decided DESC, id LIMIT $2");
             let mut rows = query(waiting).bind(time(now)).bind(LISTED.0).fetch_all(&self.core.read).await?;
             rows.extend(query(decided).bind(time(now)).bind(LISTED.1).fetch_all(&self.core.read).await?);
-            rows.iter().map(ApprovalRow::read).collect()
+            rows.iter().map(EnrolmentRequestRow::read).collect()
         })
         .await
     }
@@ -334,7 +337,7 @@ impl Store {
             let by =
                 Decision { by: Actor::Hub("housekeeping".to_owned()), reason: "nobody decided".to_owned(), at: now };
             for row in &rows {
-                let row = ApprovalRow::read(row)?;
+                let row = EnrolmentRequestRow::read(row)?;
                 let sql = "DELETE FROM enrolment_approvals WHERE id = $1 AND expires <= $2";
                 let gone = sqlx::query(sql).bind(row.id.clone()).bind(time(now));
                 let gone = gone.execute(deciding.connection()).await?.rows_affected() == 1;

@@ -58,7 +58,7 @@ pub use backup::{BackupSummary, check_backup};
 pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
 pub use engine::{Engine, sqlite_url};
 pub use enrolment_codes::{CodeRow, FoundCode, NewCode};
-pub use enrolment_requests::{ApprovalAnswer, ApprovalAsk, ApprovalRow, ApprovalState};
+pub use enrolment_requests::{ApprovalAnswer, ApprovalAsk, ApprovalState, EnrolmentRequestRow};
 pub use error::StoreError;
 pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};

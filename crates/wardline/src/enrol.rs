@@ -6,6 +6,7 @@ use wardline_api::types::{Enrolment, ExpectedPump, MadeCodes, NewCodes};
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
+use crate::enrol_requests::Decide;
 use crate::pumps::Import;
 use crate::{print, target};
 
@@ -29,6 +30,14 @@ enum EnrolCommand {
     Codes(Codes),
     /// Withdraw codes that were not used: they stop working at once
     Withdraw(Withdraw),
+    /// Pumps that proved themselves and wait for your yes, because a rule asks a person first
+    Approvals,
+    /// Approve a pump that waits: it gets its certificate when it asks next
+    ///
+    /// Compare the start of the key with what the pump (or its log) shows: the approval is for exactly this key.
+    Approve(Decide),
+    /// Deny a pump that waits: the same request is refused for 30 days
+    Deny(Decide),
 }
 
 #[derive(Args)]
@@ -54,6 +63,9 @@ impl Enrol {
             EnrolCommand::Expect(import) => import.run(access),
             EnrolCommand::Status => status(&Client::open(access)?, access),
             EnrolCommand::Codes(codes) => codes.run(&Client::open(access)?, access),
+            EnrolCommand::Approvals => crate::enrol_requests::list(&Client::open(access)?, access),
+            EnrolCommand::Approve(decide) => decide.run(&Client::open(access)?, access, RouteId::ApiEnrolmentApprove),
+            EnrolCommand::Deny(decide) => decide.run(&Client::open(access)?, access, RouteId::ApiEnrolmentDeny),
             EnrolCommand::Withdraw(withdraw) => withdraw.run(&Client::open(access)?),
         }
     }

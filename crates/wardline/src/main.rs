@@ -14,6 +14,7 @@ mod data;
 mod demo;
 mod doctor;
 mod enrol;
+mod enrol_requests;
 mod fault;
 mod init;
 mod login;

@@ -291,6 +291,10 @@ impl Daemon {
         }
         match changed.ended {
             None => own.save(&self.sealing)?,
+            Some((step, Err(failed))) if failed.is_waiting => {
+                own.pace.waits(failed.retry_after_s);
+                tracing::info!(?step, why = %failed, "the pump waits for a person's approval");
+            }
             Some((step, Err(failed))) => {
                 own.pace.failed(failed.retry_after_s);
                 tracing::warn!(?step, why = %failed, "the pump's identity; it will be tried again");

@@ -171,7 +171,9 @@ async fn read(path: &str, response: Response<Incoming>) -> Result<Bytes, Failed>
     }
     let said = text::clean(String::from_utf8_lossy(&body).trim(), limits::EXPLANATION);
     let is_refusal = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    Err(Failed { why: format!("{path}: the hub answered {}: {said}", status.as_u16()), retry_after_s, is_refusal })
+    let is_waiting = status == StatusCode::ACCEPTED;
+    let why = format!("{path}: the hub answered {}: {said}", status.as_u16());
+    Err(Failed { why, retry_after_s, is_refusal, is_waiting })
 }
 
 /// What broke a conversation. In TLS 1.3 a refused client certificate shows only after the handshake, as an alert.
@@ -186,5 +188,5 @@ fn trouble(what: &str, error: &(dyn std::error::Error + 'static)) -> Failed {
         is_refusal |= matches!(tls, Some(rustls::Error::AlertReceived(_)));
         next = error.source();
     }
-    Failed { why, retry_after_s: None, is_refusal }
+    Failed { is_refusal, ..Failed::new(why) }
 }

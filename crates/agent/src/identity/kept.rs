@@ -104,6 +104,11 @@ impl Kept {
         decode(&self.root)
     }
 
+    /// Whether a certificate is there for this key.
+    pub(super) fn has_key(&self, key: &StoredKey) -> bool {
+        std::iter::once(&self.current).chain(&self.next).any(|credential| credential.key == *key)
+    }
+
     /// As it is sealed.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(serde_json::to_vec(self).expect("text and numbers only"))

@@ -18,6 +18,9 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// The longest that a hub may make a pump wait: a day.
 const LONGEST_RETRY_AFTER_S: u64 = 86_400;
 
+/// How soon a pump that waits for a person asks again when the hub does not say.
+const WAITS_S: u64 = 60;
+
 /// The first try waits up to a second, so that a ward that powers up together does not knock as one.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -44,6 +47,12 @@ impl Pace {
     pub(crate) fn failed(&mut self, retry_after_s: Option<u64>) {
         self.tries = self.tries.saturating_add(1);
         self.retry_after_s = retry_after_s.unwrap_or(0).min(LONGEST_RETRY_AFTER_S);
+    }
+
+    /// The hub asks for patience: a person must approve. That is no failure, so the wait does not grow.
+    pub(crate) fn waits(&mut self, retry_after_s: Option<u64>) {
+        *self = Self { is_first: false, tries: 1, ..*self };
+        self.retry_after_s = retry_after_s.unwrap_or(WAITS_S).min(LONGEST_RETRY_AFTER_S);
     }
 
     /// How long to wait before the next try; `draw` is any number.

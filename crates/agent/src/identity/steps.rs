@@ -48,15 +48,13 @@ impl Settings {
         }
     }
 
-    /// The key to enrol with. A pump without an identity keeps it before the hub hears of it: when the answer is lost,
-    /// or the power, it asks again with the same key, and gets the same certificate again for a code that is used.
-    fn enrolment_key(&self, is_first: bool) -> Result<PumpKey, Failed> {
-        if !is_first {
-            return self.home.make();
-        }
-        // A file that does not open holds no key that anybody waits for.
+    /// The key to enrol with. A pump keeps it before the hub hears of it: when the answer is lost, or the power, or a
+    /// person must approve first, it asks again with the same key, and gets what was meant for it.
+    fn enrolment_key(&self, kept: Option<&Kept>) -> Result<PumpKey, Failed> {
+        // A file that does not open holds no key that anybody waits for; one that should have gone, no new key.
         if let Ok(Some(bytes)) = self.sealing.read(&self.key)
             && let Ok(stored) = serde_json::from_slice::<StoredKey>(&bytes)
+            && !kept.is_some_and(|kept| kept.has_key(&stored))
             && let Ok(key) = self.home.open(&stored)
         {
             return Ok(key);
@@ -154,7 +152,7 @@ async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) ->
     };
     let mut est = Est::open(&settings.est, &settings.name, tls).await?;
     let issuers = est.cacerts().await?;
-    let key = settings.enrolment_key(kept.is_none())?;
+    let key = settings.enrolment_key(kept.as_ref())?;
     settings.effect()?;
     let came = est
         .enrol("simpleenroll", request::request(&key, request::first_subject(&settings.serial)?)?, credentials)

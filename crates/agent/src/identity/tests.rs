@@ -200,6 +200,18 @@ fn the_hub_may_ask_a_pump_to_wait_but_not_for_ever() {
     assert!(pace.wait(u64::MAX) <= Duration::from_secs(86_400 * 11 / 10));
 }
 
+#[test]
+fn a_pump_that_waits_for_a_person_asks_again_when_it_was_told_to_and_does_not_slow_down() {
+    let mut pace = Pace::default();
+    for _ in 0..500 {
+        pace.waits(Some(60));
+        let wait = pace.wait(u64::MAX);
+        assert!((60..=66).contains(&wait.as_secs()), "{wait:?}");
+    }
+    pace.waits(None);
+    assert!((60..=66).contains(&pace.wait(0).as_secs()), "a hub that does not say");
+}
+
 proptest! {
     #[test]
     fn tries_slow_down_and_never_stop(tries in 1u32..2_000, draw: u64) {

@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::guard::{Caller, Fields, decision, query};
 use super::page::{self, Frame, pumps, show};
 use super::pump::json;
-use super::words;
+use super::{enrolment_requests, words};
 
 /// The most rows listed and the most codes made at once: a page of paper has a dozen, a day's work a hundred.
 const MOST: u32 = 200;
@@ -110,9 +110,12 @@ async fn make_codes(console: &Console, caller: &Caller, order: &NewCodes) -> Res
     let mut codes = Vec::new();
     for id in ids {
         let pump = console.pump(id).await?;
-        if pump.standing.lifecycle != Lifecycle::Expected {
+        // A pump whose certificate has ended, because it lay in a cupboard, enrols again without being given up first.
+        let is_asleep = matches!(pump.standing.lifecycle, Lifecycle::Enrolled | Lifecycle::InService)
+            && pump.certificate.as_ref().is_none_or(|certificate| certificate.not_after <= console.now());
+        if pump.standing.lifecycle != Lifecycle::Expected && !is_asleep {
             return Err(Fault::refused(format!(
-                "pump {} is not expected: it is {}",
+                "pump {} needs no code: it is {}. To let it enrol anew, re-enrol it first",
                 pump.asset_tag, pump.standing.lifecycle
             )));
         }
@@ -219,6 +222,7 @@ struct EnrolmentPage {
     may_enrol: bool,
     errors: Vec<RowError>,
     manifest: String,
+    section: enrolment_requests::Section,
 }
 
 async fn page(
@@ -233,7 +237,8 @@ async fn page(
     let refused = console.store.sightings(newest).await?.rows;
     let mut frame = Frame::new("Enrolment", "enrolment", Some(caller), console.now()).done(done);
     frame.live = errors.is_empty();
-    show(&EnrolmentPage { frame, view, refused, may_enrol: caller.may(Permission::EnrolPumps), errors, manifest })
+    let (section, may_enrol) = (enrolment_requests::Section::load(console).await?, caller.may(Permission::EnrolPumps));
+    show(&EnrolmentPage { frame, view, refused, may_enrol, errors, manifest, section })
 }
 
 /// `GET /enrolment`.

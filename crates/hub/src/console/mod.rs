@@ -12,7 +12,7 @@
 //! | `fault` | a refusal for people and for programs |
 //! | `fleet` | the fleet as derived just now, shared by all who look |
 //! | `views`, `words` | database rows to what people see, fixed words to sentences |
-//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
+//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `enrolment_requests`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
 //! | `pictures`, `time_line` | SVG drawn on the server |
 //! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
 
@@ -22,6 +22,7 @@ mod assets;
 mod audit;
 mod csv;
 mod enrolment;
+mod enrolment_requests;
 mod fault;
 mod fleet;
 mod guard;

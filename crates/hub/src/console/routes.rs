@@ -16,7 +16,8 @@ use super::app::Console;
 use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
-    admission, assets, audit, enrolment, live, metrics, overview, pump, pumps, quarantine, rollouts, settings, sign_in,
+    admission, assets, audit, enrolment, enrolment_requests, live, metrics, overview, pump, pumps, quarantine,
+    rollouts, settings, sign_in,
 };
 
 /// What answers for every address that is not in the table.
@@ -108,6 +109,9 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiCodesCreate => on(m, enrolment::api_codes),
         RouteId::ApiCodeWithdraw => on(m, enrolment::api_withdraw),
         RouteId::ApiManifestImport => on(m, enrolment::api_manifest),
+        RouteId::ApiEnrolmentRequests => on(m, enrolment_requests::api),
+        RouteId::ApiEnrolmentApprove => on(m, enrolment_requests::api_approve),
+        RouteId::ApiEnrolmentDeny => on(m, enrolment_requests::api_deny),
         RouteId::ApiRollouts => on(m, rollouts::api),
         RouteId::ApiRolloutCreate => on(m, rollouts::api_create),
         RouteId::ApiRollout => on(m, rollouts::api_one),
@@ -160,6 +164,8 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::FormRolloutHalt => on(m, rollouts::form_halt),
         RouteId::FormCodes => on(m, enrolment::form_codes),
         RouteId::FormManifest => on(m, enrolment::form_manifest),
+        RouteId::FormEnrolmentApprove => on(m, enrolment_requests::form_approve),
+        RouteId::FormEnrolmentDeny => on(m, enrolment_requests::form_deny),
         RouteId::FormAuditVerify => on(m, audit::form_verify),
         RouteId::FormAccountCreate => on(m, settings::form_create),
         RouteId::FormAccountChange => on(m, settings::form_change),

@@ -20,7 +20,7 @@ async fn asked(world: &World, ask: &ApprovalAsk, now: Time) -> ApprovalAnswer {
     world.store.ask_approval(ask, LASTS, 5, now).await.unwrap()
 }
 
-async fn the_one(world: &World, now: Time) -> crate::ApprovalRow {
+async fn the_one(world: &World, now: Time) -> crate::EnrolmentRequestRow {
     let rows = world.store.approvals(now).await.unwrap();
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows.into_iter().next().unwrap()
@@ -50,7 +50,7 @@ on_both_engines! {
         assert_eq!((row.ask.clone(), row.state, row.decided.clone()), (mine.clone(), ApprovalState::Waiting, None));
         assert_eq!(world.store.approvals_waiting(T0).await.unwrap(), 1);
 
-        let decided = world.store.approve_enrolment(&row.id, LASTS, &at(T0 + Span::from_h(1))).await.unwrap();
+        let decided = world.store.approve_enrolment(&row.id, &at(T0 + Span::from_h(1))).await.unwrap();
         assert_eq!(decided.state, ApprovalState::Approved);
         assert_eq!(asked(&world, &mine, T0 + Span::from_h(2)).await, ApprovalAnswer::Approved(row.id.clone()));
         // It is for this key, this pump and this birth certificate.
@@ -66,7 +66,7 @@ on_both_engines! {
         assert!(matches!(twice, Err(StoreError::Refused { .. })), "{twice:?}");
         assert_eq!(world.store.certificates(pumps[0]).await.unwrap().len(), 1);
         for again in [
-            world.store.approve_enrolment(&row.id, LASTS, &why).await,
+            world.store.approve_enrolment(&row.id, &why).await,
             world.store.deny_enrolment(&row.id, &why).await,
         ] {
             assert!(matches!(again, Err(StoreError::Refused { .. })), "{again:?}");
@@ -94,10 +94,10 @@ on_both_engines! {
         asked(&world, &two, T0).await;
         let rows = world.store.approvals(T0).await.unwrap();
         let id = |pump| rows.iter().find(|row| row.ask.pump == pump).unwrap().id.clone();
-        world.store.approve_enrolment(&id(pumps[1]), LASTS, &at(T0)).await.unwrap();
+        world.store.approve_enrolment(&id(pumps[1]), &at(T0)).await.unwrap();
         let late = T0 + LASTS + Span::from_s(1);
         assert!(world.store.approvals(late).await.unwrap().is_empty(), "what has run out is not shown");
-        let approved = world.store.approve_enrolment(&id(pumps[0]), LASTS, &at(late)).await;
+        let approved = world.store.approve_enrolment(&id(pumps[0]), &at(late)).await;
         assert!(matches!(approved, Err(StoreError::Refused { .. })), "{approved:?}");
         let used = world.store.issue_approved(&certificate(pumps[1], 3), &id(pumps[1]), &at(late)).await;
         assert!(matches!(used, Err(StoreError::Refused { .. })), "{used:?}");
@@ -119,7 +119,7 @@ on_both_engines! {
         assert_eq!(asked(&world, &ask(pumps[2], 7), T0).await, ApprovalAnswer::Full, "in all");
         assert_eq!(asked(&world, &ask(pumps[1], 5), T0).await, ApprovalAnswer::Waiting, "who waits already goes on waiting");
         let id = world.store.approvals(T0).await.unwrap()[0].id.clone();
-        world.store.approve_enrolment(&id, LASTS, &at(T0)).await.unwrap();
+        world.store.approve_enrolment(&id, &at(T0)).await.unwrap();
         assert_eq!(asked(&world, &ask(pumps[2], 7), T0).await, ApprovalAnswer::Waiting, "there is room again");
     }
 }
