@@ -2,6 +2,7 @@
 //!
 //! A [`policy::Policy`] says in a hospital's words what a pump may talk to; [`policy::Policy::rules`] turns it into one
 //! transaction for the Linux packet filter. Nothing here touches a packet filter or a network: the agent carries it out.
-//! The detection machines come with the defence work.
+//! [`watch::Watch`] turns what the agent saw into findings and into what the pump does about them by itself.
 
 pub mod policy;
+pub mod watch;

@@ -25,6 +25,9 @@ const WARD: &str = r#"{
   ]
 }"#;
 
+/// Something that is done to the source of a policy.
+type Change = fn(&mut serde_json::Value);
+
 fn ward() -> Policy {
     Policy::from_source(WARD.as_bytes()).expect("the policy is right")
 }
@@ -53,7 +56,7 @@ fn one_policy_has_one_sequence_of_bytes_and_no_other_is_read() {
 
 #[test]
 fn what_breaks_a_rule_of_structure_is_refused_and_named() {
-    let cases: [(&str, fn(&mut serde_json::Value), &str); 12] = [
+    let cases: [(&str, Change, &str); 12] = [
         ("no hub", |v| v["hub"]["networks"] = serde_json::json!([]), "hub: expected at least one network"),
         ("the whole internet", |v| v["reach"][0]["to"] = serde_json::json!(["0.0.0.0/0"]), "wider than any hospital"),
         ("all of IPv6", |v| v["reach"][0]["to"] = serde_json::json!(["2000::/3"]), "wider than any hospital"),
