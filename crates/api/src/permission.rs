@@ -10,6 +10,7 @@
 //! | enrol | | | ✓ | | ✓ |
 //! | roll out drug libraries, upload releases | | ✓ | | | ✓ |
 //! | verify audit | | | | ✓ | ✓ |
+//! | change certificate authorities | | | | | ✓ |
 //! | manage accounts | | | | | ✓ |
 //!
 //! A person has one role. There is no role above the matrix and no account outside of it.
@@ -41,13 +42,15 @@ pub enum Permission {
     UploadReleases,
     /// Verify the chain and sign checkpoints of the audit trail.
     VerifyAudit,
+    /// Move the fleet from one set of certificate authorities to the next.
+    ChangeAuthorities,
     /// Accounts, roles and tokens.
     ManageAccounts,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadFleet,
         Self::ReadAudit,
         Self::ReadMetrics,
@@ -58,6 +61,7 @@ impl Permission {
         Self::RunRollouts,
         Self::UploadReleases,
         Self::VerifyAudit,
+        Self::ChangeAuthorities,
         Self::ManageAccounts,
     ];
 
@@ -72,7 +76,7 @@ impl Permission {
             Self::RetirePumps | Self::EnrolPumps => matches!(role, Role::Biomed | Role::Administrator),
             Self::RunRollouts | Self::UploadReleases => matches!(role, Role::Pharmacist | Role::Administrator),
             Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
-            Self::ManageAccounts => matches!(role, Role::Administrator),
+            Self::ChangeAuthorities | Self::ManageAccounts => matches!(role, Role::Administrator),
         }
     }
 
@@ -90,6 +94,7 @@ impl Permission {
             Self::RunRollouts => "run-rollouts",
             Self::UploadReleases => "upload-releases",
             Self::VerifyAudit => "verify-audit",
+            Self::ChangeAuthorities => "change-authorities",
             Self::ManageAccounts => "manage-accounts",
         }
     }

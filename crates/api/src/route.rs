@@ -129,8 +129,8 @@ macro_rules! routes {
 
 use Access::{Anyone, Needs, SignedIn};
 use Permission::{
-    EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RestorePumps, RetirePumps,
-    RunRollouts, UploadReleases, VerifyAudit,
+    ChangeAuthorities, EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RestorePumps,
+    RetirePumps, RunRollouts, UploadReleases, VerifyAudit,
 };
 
 routes! {
@@ -178,6 +178,11 @@ routes! {
     ApiTokens Get "/api/v1/tokens" Api (Needs(ManageAccounts)) None, None, ty::<t::Tokens>(), "All tokens";
     ApiTokenCreate Post "/api/v1/tokens" Api (Needs(ManageAccounts)) Some("token.create"), ty::<t::NewToken>(), ty::<t::MadeToken>(), "Make a token, shown once";
     ApiTokenRevoke Delete "/api/v1/tokens/{token}" Api (Needs(ManageAccounts)) Some("token.revoke"), None, None, "Revoke a token";
+    ApiRollOver Get "/api/v1/ca/roll-over" Api (Needs(ReadFleet)) None, None, ty::<t::RollOver>(), "The change of certificate authorities, and every pump that is behind with its way back";
+    ApiRollOverStart Post "/api/v1/ca/roll-over" Api (Needs(ChangeAuthorities)) Some("ca.roll-over.start"), ty::<t::StartRollOver>(), ty::<t::RollOver>(), "Make new certificate authorities beside the old ones";
+    ApiRollOverMove Post "/api/v1/ca/roll-over/move" Api (Needs(ChangeAuthorities)) Some("ca.roll-over.move"), ty::<t::StepRollOver>(), ty::<t::RollOver>(), "Issue from the new authority from now on";
+    ApiRollOverFinish Post "/api/v1/ca/roll-over/finish" Api (Needs(ChangeAuthorities)) Some("ca.roll-over.finish"), ty::<t::StepRollOver>(), ty::<t::RollOver>(), "Accept only the new authority, and destroy the old keys";
+    ApiRollOverAbandon Post "/api/v1/ca/roll-over/abandon" Api (Needs(ChangeAuthorities)) Some("ca.roll-over.abandon"), ty::<t::Reason>(), ty::<t::RollOver>(), "Give the change up while nothing was issued from the new authority";
     ApiMetrics Get "/metrics" Api (Needs(ReadMetrics)) None, None, None, "Metrics in the text form of Prometheus";
     ApiHealth Get "/healthz" Api (Anyone) None, None, None, "Whether the hub answers; says nothing else";
 

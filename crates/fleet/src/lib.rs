@@ -16,6 +16,7 @@
 //! | [`correlate`] | is one identity in two places? |
 //! | [`approval`] | may this pump enrol without a person? |
 //! | [`renewal`] | should this certificate have been renewed by now? |
+//! | [`roll_over`] | what is left at a pump when certificate authorities change, and how does it come there? |
 //! | [`manifest`] | which pumps does the hospital's list expect, and which rows are wrong? |
 
 pub mod adoption;
@@ -28,4 +29,5 @@ pub mod phase;
 pub mod plan;
 pub mod posture;
 pub mod renewal;
+pub mod roll_over;
 pub mod takedown;

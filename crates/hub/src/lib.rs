@@ -14,6 +14,7 @@
 //! | `patience` | time limits on bodies and on peers that do not read |
 //! | `refusals` | which refusals of strangers go into the audit |
 //! | `approval` | who may enrol without a person |
+//! | `trust` | which certificate authorities count, and the change from one to the next |
 //! | `est` | RFC 7030 enrolment |
 //! | `repo` | TUF metadata and artifacts, served and accepted |
 //! | `link` | the live link's server side |
@@ -43,3 +44,4 @@ pub mod state;
 pub mod status;
 pub mod tasks;
 pub mod tls;
+pub mod trust;

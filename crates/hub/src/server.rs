@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use wardline_model::{Span, Time};
+use wardline_model::Time;
 use wardline_pki::{Authority, Cert, CertSerial, P256Key, PkiError, profile};
 use wardline_release::key::PublicKey;
 use wardline_release::{Verified, goal};
@@ -26,15 +26,10 @@ use crate::state::{Hub, Parts, Registry, now};
 use crate::tasks::housekeeping::Housekeeping;
 use crate::tasks::planner::{self, Planner};
 use crate::tls::{self, Makers, OwnCert, TlsError};
+use crate::trust::{self, Authorities, Trust, serving};
 
 /// How long an orderly stop waits for open connections.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-
-/// How often the hub's own certificate is looked at.
-const CERT_EVERY: Duration = Duration::from_secs(60);
-
-/// The hub's certificate is replaced when less than this is left: a third of its 90 days.
-const CERT_LEFT: Span = Span::from_days(30);
 
 /// Why the hub cannot start. Each says what, and the cause says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +180,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let neighbours = store.neighbours(&config.node).await?;
     store.links_lost(&config.node).await?;
     let registry = Registry::new(store.registry().await?);
+    let trust = Trust::new(Authorities::load(&keys, &store.roll_overs().await?)?)?;
     let changes = Arc::new(Changes::default());
     let links = Links::new(store.clone(), config.node.clone(), gate(&registry, &changes), LinkSettings::default());
     let makers = Makers { roots: maker_roots(&config)?, module: config.enrolment.hardware_module_name };
@@ -193,16 +189,14 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         store,
         registry,
         links,
-        root: keys.cert("root")?,
-        issuing: Arc::new(keys.authority("issuing")?),
+        trust,
         goal_key: keys.ed25519("goal")?,
         audit_key: keys.ed25519("audit")?,
         changes,
         config,
     });
-    let own = own_cert(&hub).await?;
-    let issuing = hub.issuing.cert().clone();
-    let fleet = tls::Fleet { roots: std::slice::from_ref(&hub.root), issuers: std::slice::from_ref(&issuing) };
+    let own = OwnCert::new(serving::certificates(&hub).await?);
+    let fleet = hub.trust.anchors();
     let limits = hub.config.limits;
     let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?.into();
     let est_tls = tls::est(&own, fleet, &hub.makers.roots)?.into();
@@ -234,7 +228,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     if let Some(neighbours) = neighbours {
         tasks.spawn(crate::tasks::neighbours::listen(Arc::clone(&hub), neighbours, stopped.clone()));
     }
-    tasks.spawn(keep_cert_fresh(Arc::clone(&hub), own, stopped));
+    tasks.spawn(trust::follow(Arc::clone(&hub), stopped.clone()));
+    tasks.spawn(serving::keep_fresh(Arc::clone(&hub), own, stopped));
     let Config { link, est, console, status, legacy_est, .. } = hub.config;
     Ok(Running {
         hub,
@@ -254,6 +249,7 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
     let wiring = console::Wiring {
         moved: Box::new(move |entry| applied.apply(entry)),
         upload: upload(Arc::clone(hub)),
+        trust: trust::door(Arc::clone(hub)),
         audit_key: hub.audit_key.clone(),
         changes: Arc::clone(&hub.changes),
         now,
@@ -319,50 +315,6 @@ fn maker_roots(config: &Config) -> Result<Vec<Cert>, StartError> {
         Ok(cert)
     };
     config.maker_roots.iter().map(read).collect()
-}
-
-/// A new certificate for the hub, good for all three listeners.
-async fn issue_own(hub: &Hub) -> Result<(Cert, P256Key), PkiError> {
-    let key = P256Key::generate()?;
-    let mut names = vec![hub.config.hub_name.as_str(), "localhost"];
-    names.extend(hub.config.console_names.iter().map(String::as_str));
-    let mut places = vec![std::net::Ipv4Addr::LOCALHOST.into()];
-    let bound = [hub.config.link.ip(), hub.config.est.ip(), hub.config.console.ip()];
-    places.extend(bound.into_iter().filter(|ip| !ip.is_unspecified() && !ip.is_loopback()));
-    let content = profile::server(key.spki(), &names, &places)?;
-    Ok((crate::ca::sign(&hub.issuing, content, now()).await?, key))
-}
-
-async fn own_cert(hub: &Hub) -> Result<Arc<OwnCert>, StartError> {
-    let (cert, key) = issue_own(hub).await?;
-    Ok(OwnCert::new(&cert, &key, &[hub.issuing.cert()])?)
-}
-
-/// Replaces the hub's certificate long before it ends. The key lives in memory only and is new at every start.
-async fn keep_cert_fresh(hub: Arc<Hub>, own: Arc<OwnCert>, stopped: watch::Receiver<bool>) {
-    let mut stopped = std::pin::pin!(until(stopped));
-    let mut made = now();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(CERT_EVERY) => {}
-            () = &mut stopped => return,
-        }
-        // A certificate from a time that has not come yet was made while the clock was wrong: pumps do not believe it.
-        let at = now();
-        if at >= made && at < made + profile::SERVER_LASTS - CERT_LEFT {
-            continue;
-        }
-        let replaced = issue_own(&hub)
-            .await
-            .map_err(TlsError::from)
-            .and_then(|(cert, key)| own.replace(&cert, &key, &[hub.issuing.cert()]));
-        match replaced {
-            Ok(()) => made = at,
-            Err(error) => {
-                tracing::error!(%error, "the hub's certificate could not be replaced; trying again in a minute")
-            }
-        }
-    }
 }
 
 /// The listeners. Two of them are there only where the operator wants them.

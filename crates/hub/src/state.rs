@@ -20,6 +20,7 @@ pub use crate::clock::now;
 use crate::config::Config;
 use crate::decide::{self, DecideError, Decided, Order};
 use crate::link::Links;
+use crate::trust::Trust;
 
 /// What guards every handshake: each pump's state and certificates, in memory.
 #[derive(Debug, Default)]
@@ -133,10 +134,8 @@ pub struct Hub {
     pub registry: Arc<Registry>,
     /// The live links.
     pub links: Arc<Links>,
-    /// The fleet's root certificate.
-    pub root: Cert,
-    /// Signs pumps' certificates, the hub's own, and revocation lists.
-    pub issuing: Arc<Authority>,
+    /// The certificate authorities, and the change from one to the next.
+    pub trust: Arc<Trust>,
     /// Signs goals.
     pub goal_key: SigningKey,
     /// Signs checkpoints of the audit.
@@ -163,8 +162,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
     pub(crate) links: Arc<Links>,
-    pub(crate) root: Cert,
-    pub(crate) issuing: Arc<Authority>,
+    pub(crate) trust: Arc<Trust>,
     pub(crate) goal_key: SigningKey,
     pub(crate) audit_key: SigningKey,
     pub(crate) changes: Arc<Changes>,
@@ -172,8 +170,20 @@ pub(crate) struct Parts {
 }
 
 impl Hub {
+    /// The fleet's root certificate that new pumps are given.
+    #[must_use]
+    pub fn root(&self) -> Cert {
+        self.trust.now().issues().root.clone()
+    }
+
+    /// What signs pumps' certificates now, the hub's own, and revocation lists.
+    #[must_use]
+    pub fn issuing(&self) -> Arc<Authority> {
+        Arc::clone(&self.trust.now().issues().issuing)
+    }
+
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, store, registry, links, root, issuing, goal_key, audit_key, changes, makers } = parts;
+        let Parts { config, store, registry, links, trust, goal_key, audit_key, changes, makers } = parts;
         let est = crate::est::EstState::default();
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
@@ -183,8 +193,7 @@ impl Hub {
             store,
             registry,
             links,
-            root,
-            issuing,
+            trust,
             goal_key,
             audit_key,
             repo,

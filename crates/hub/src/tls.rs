@@ -8,6 +8,7 @@
 //! quarantined pump gets nowhere with an old ticket (N14). There is no early data: it could be replayed (A05).
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -84,32 +85,80 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// The hub's own certificate, replaceable while running.
-pub struct OwnCert(RwLock<Arc<CertifiedKey>>);
+/// A certificate that the hub shows, its key, and whom it is for.
+#[derive(Clone, Debug)]
+pub struct Serves {
+    shown: Arc<CertifiedKey>,
+    only: Option<Only>,
+}
 
-impl OwnCert {
-    /// Starts with this certificate; `chain` follows it on the wire.
+/// For clients that believe one root and say so, and not another.
+#[derive(Clone, Debug)]
+struct Only {
+    believes: DistinguishedName,
+    not: DistinguishedName,
+}
+
+impl Serves {
+    /// For everybody; `chain` follows the certificate on the wire.
     ///
     /// # Errors
     /// [`TlsError`] when key and certificate do not belong together.
-    pub fn new(cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<Arc<Self>, TlsError> {
-        Ok(Arc::new(Self(RwLock::new(certified(cert, key, chain)?))))
+    pub fn new(cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<Self, TlsError> {
+        let ders = std::iter::once(cert).chain(chain.iter().copied()).map(|c| CertificateDer::from(c.der().to_vec()));
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8()?.to_vec()));
+        Ok(Self { shown: Arc::new(CertifiedKey::from_der(ders.collect(), key, &provider())?), only: None })
     }
 
-    /// Uses another one from the next handshake on. Open connections stay.
+    /// Only for a client that says that it believes this root and does not say so of the other.
     ///
     /// # Errors
-    /// As [`OwnCert::new`]; the old one stays in use.
-    pub fn replace(&self, cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<(), TlsError> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified(cert, key, chain)?;
-        Ok(())
+    /// [`TlsError`] when a root cannot be used.
+    pub fn for_who_believes(self, root: &Cert, not: &Cert) -> Result<Self, TlsError> {
+        let only = Only { believes: name_of(root)?, not: name_of(not)? };
+        Ok(Self { only: Some(only), ..self })
+    }
+
+    fn suits(&self, believed: Option<&[DistinguishedName]>) -> bool {
+        match (&self.only, believed) {
+            (None, _) => true,
+            (Some(only), Some(names)) => {
+                let names_it = |root: &DistinguishedName| names.iter().any(|name| name.as_ref() == root.as_ref());
+                names_it(&only.believes) && !names_it(&only.not)
+            }
+            (Some(_), None) => false,
+        }
     }
 }
 
-fn certified(cert: &Cert, key: &P256Key, chain: &[&Cert]) -> Result<Arc<CertifiedKey>, TlsError> {
-    let ders = std::iter::once(cert).chain(chain.iter().copied()).map(|c| CertificateDer::from(c.der().to_vec()));
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8()?.to_vec()));
-    Ok(Arc::new(CertifiedKey::from_der(ders.collect(), key, &provider())?))
+fn name_of(root: &Cert) -> Result<DistinguishedName, TlsError> {
+    let mut names = trusted(std::iter::once(root))?.subjects();
+    Ok(names.pop().ok_or(PkiError::Refused("a root without a name"))?)
+}
+
+/// The hub's own certificates, replaceable while running. There is one for everybody, and while roots change another for
+/// those who believe only the new one.
+pub struct OwnCert(RwLock<Vec<Serves>>);
+
+impl OwnCert {
+    /// Shows these.
+    #[must_use]
+    pub fn new(serves: Vec<Serves>) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(serves)))
+    }
+
+    /// Shows others from the next handshake on. Open connections stay.
+    pub fn replace(&self, serves: Vec<Serves>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = serves;
+    }
+
+    /// The one for a client that says that it believes these roots, or says nothing: the narrowest that suits.
+    fn choose(&self, believed: Option<&[DistinguishedName]>) -> Option<Arc<CertifiedKey>> {
+        let serves = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let suits = |one: &&Serves| one.suits(believed);
+        let narrow = serves.iter().filter(|one| one.only.is_some()).find(suits);
+        narrow.or_else(|| serves.iter().find(suits)).map(|one| Arc::clone(&one.shown))
+    }
 }
 
 impl fmt::Debug for OwnCert {
@@ -119,8 +168,8 @@ impl fmt::Debug for OwnCert {
 }
 
 impl ResolvesServerCert for OwnCert {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.choose(hello.certificate_authorities())
     }
 }
 
@@ -139,9 +188,18 @@ enum Door {
 #[derive(Debug)]
 struct Doorkeeper {
     door: Door,
-    fleet: Anchors,
+    fleet: Arc<FleetAnchors>,
     makers: Option<Anchors>,
-    hints: Vec<DistinguishedName>,
+    hints: RwLock<Hints>,
+}
+
+/// The names of the authorities that a client's certificate may come from, as the handshake tells them. They are asked for
+/// by reference, so those of an earlier time are never let go of: some 200 bytes for each change of authorities, of which
+/// there is one in years.
+#[derive(Clone, Copy, Debug)]
+struct Hints {
+    as_of: u64,
+    names: &'static [DistinguishedName],
 }
 
 /// Whom a chain must lead to.
@@ -153,13 +211,60 @@ struct Anchors {
     issuers: Vec<Cert>,
 }
 
+/// The fleet's authorities, replaceable while running: two of each while they change.
+pub struct FleetAnchors {
+    now: RwLock<Arc<Anchors>>,
+    /// How often they were replaced.
+    changes: AtomicU64,
+    /// Verifies signatures of handshakes, which asks no authority.
+    verifier: Arc<dyn ClientCertVerifier>,
+}
+
 /// The fleet's authorities.
-#[derive(Clone, Copy, Debug)]
-pub struct Fleet<'a> {
-    /// What pumps and hub believe.
-    pub roots: &'a [Cert],
-    /// The hub's own issuing CAs.
-    pub issuers: &'a [Cert],
+pub type Fleet<'a> = &'a Arc<FleetAnchors>;
+
+impl FleetAnchors {
+    /// What pumps and hub believe, and the hub's own issuing CAs.
+    ///
+    /// # Errors
+    /// [`TlsError`] when an issuing CA was signed by none of the roots.
+    pub fn new(roots: &[Cert], issuers: &[Cert]) -> Result<Arc<Self>, TlsError> {
+        let now = Anchors::new(roots, issuers)?;
+        let verifier = Arc::clone(&now.verifier);
+        Ok(Arc::new(Self { now: RwLock::new(Arc::new(now)), changes: AtomicU64::new(0), verifier }))
+    }
+
+    /// Lets these in from the next handshake on. Open connections stay.
+    ///
+    /// # Errors
+    /// As [`FleetAnchors::new`]; then nothing was changed.
+    pub fn replace(&self, roots: &[Cert], issuers: &[Cert]) -> Result<(), TlsError> {
+        let next = Arc::new(Anchors::new(roots, issuers)?);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    fn now(&self) -> Arc<Anchors> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn check(
+        &self,
+        leaf: &Cert,
+        end: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), &'static str> {
+        self.now().check(leaf, end, rest, usage, now)
+    }
+}
+
+impl fmt::Debug for FleetAnchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FleetAnchors")
+    }
 }
 
 /// TLS for the live link: a pump's certificate is demanded, and the registry must admit it.
@@ -242,9 +347,8 @@ fn config(
 impl Doorkeeper {
     fn new(door: Door, fleet: Fleet<'_>, makers: &[Cert]) -> Result<Self, TlsError> {
         let makers = if makers.is_empty() { None } else { Some(Anchors::new(makers, &[])?) };
-        let fleet = Anchors::new(fleet.roots, fleet.issuers)?;
-        let all = fleet.roots.iter().chain(makers.iter().flat_map(|makers| &makers.roots));
-        Ok(Self { hints: trusted(all)?.subjects(), door, fleet, makers })
+        let hints = RwLock::new(hints(fleet, makers.as_ref())?);
+        Ok(Self { hints, door, fleet: Arc::clone(fleet), makers })
     }
 
     fn check(&self, end: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), rustls::Error> {
@@ -314,6 +418,13 @@ impl Anchors {
         }
         None
     }
+}
+
+fn hints(fleet: &FleetAnchors, makers: Option<&Anchors>) -> Result<Hints, TlsError> {
+    let as_of = fleet.changes.load(Ordering::Acquire);
+    let now = fleet.now();
+    let all = now.roots.iter().chain(makers.iter().flat_map(|makers| &makers.roots));
+    Ok(Hints { as_of, names: Vec::leak(trusted(all)?.subjects()) })
 }
 
 fn trusted<'a>(certs: impl Iterator<Item = &'a Cert>) -> Result<RootCertStore, TlsError> {
@@ -402,7 +513,18 @@ impl ClientCertVerifier for Doorkeeper {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
+        let known = *self.hints.read().unwrap_or_else(PoisonError::into_inner);
+        if known.as_of == self.fleet.changes.load(Ordering::Acquire) {
+            return known.names;
+        }
+        let mut kept = self.hints.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have been faster; what cannot be made anew stays.
+        if kept.as_of == known.as_of
+            && let Ok(fresh) = hints(&self.fleet, self.makers.as_ref())
+        {
+            *kept = fresh;
+        }
+        kept.names
     }
 
     fn verify_client_cert(

@@ -28,6 +28,17 @@ CREATE INDEX certificates_by_key ON certificates (key_hash);
 -- The certificate authority.
 
 -- Trust roll-over.
+CREATE TABLE roll_overs (
+  number BIGINT NOT NULL PRIMARY KEY,
+  what {TEXT} NOT NULL,
+  stage {TEXT} NOT NULL,
+  root BIGINT NOT NULL,
+  issuing BIGINT NOT NULL,
+  begun BIGINT NOT NULL,
+  begun_by {TEXT} NOT NULL,
+  reason {TEXT} NOT NULL,
+  changed BIGINT NOT NULL
+);
 
 -- Take-down: levels, expiry, clones.
 

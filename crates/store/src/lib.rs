@@ -10,6 +10,7 @@
 //! | `events` | what happened on a pump, in order, once (N11) |
 //! | `repo` | signed metadata, artifacts and releases |
 //! | `rollouts` | rollouts and samples of adoption |
+//! | `roll_overs` | changes of the certificate authorities, one after the other |
 //! | `accounts` | people, sessions, sign-in links, tokens |
 //! | `audit` | the hash-chained record of every decision and refusal |
 //! | `group` | decisions that wait together share a commit |
@@ -43,6 +44,7 @@ mod presence;
 mod pumps;
 mod repo;
 mod reports;
+mod roll_overs;
 mod rollouts;
 mod rotate;
 mod row;
@@ -72,6 +74,7 @@ pub use pumps::{
 };
 pub use repo::{Artifact, ArtifactRow, MetadataFile, NewRelease, Publication, ReleaseRow, ReleaseState};
 pub use reports::NewReport;
+pub use roll_overs::{Generations, NewRollOver, RollOverRow, RollOverStage, RollOverWhat};
 pub use rollouts::{AdoptionSample, NewRollout, RolloutRow, RolloutState};
 pub use settings::{Setting, SettingRow};
 pub use sightings::{Sighting, SightingRow};

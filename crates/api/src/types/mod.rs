@@ -12,6 +12,7 @@ mod overview;
 mod pump;
 mod quarantine;
 mod release;
+mod roll_over;
 mod rollout;
 
 pub use account::*;
@@ -23,4 +24,5 @@ pub use overview::*;
 pub use pump::*;
 pub use quarantine::*;
 pub use release::*;
+pub use roll_over::*;
 pub use rollout::*;

@@ -37,6 +37,9 @@ impl Hub {
         let wiring = Wiring {
             moved: Box::new(|_| 1),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
+            trust: Box::new(|_, _| {
+                Box::pin(async { Err(wardline_hub::trust::TrustFault::Refused("not in this test".into())) })
+            }),
             audit_key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]),
             changes: Arc::clone(&changes),
             now,

@@ -47,7 +47,7 @@ fn signed(ward: &Ward, ca: &str, name: &str, leaf: &str, dates: [&str; 2]) -> Pa
 /// The hub's own issuing authority, and another one that calls itself the same.
 fn authorities(ward: &Ward) {
     std::fs::write(ward.path("issuing.pem"), ward.issuing()).expect("written");
-    let key = ward.running.hub.issuing.key().software().expect("in this process").to_pkcs8().expect("a key");
+    let key = ward.running.hub.issuing().key().software().expect("in this process").to_pkcs8().expect("a key");
     std::fs::write(ward.path("issuing.pk8"), &key[..]).expect("written");
     ward.openssl(&["pkey", "-inform", "DER", "-in", "issuing.pk8", "-out", "issuing.key"]);
     ward.key("impostor");

@@ -193,7 +193,7 @@ impl Ward {
 
     /// The issuing CA, PEM.
     pub fn issuing(&self) -> String {
-        self.running.hub.issuing.cert().to_pem()
+        self.running.hub.issuing().cert().to_pem()
     }
 
     /// What a pump with this pass shows and believes.

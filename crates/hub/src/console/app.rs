@@ -48,6 +48,8 @@ pub struct Wiring {
     pub moved: Box<dyn Fn(&RegistryEntry) -> usize + Send + Sync>,
     /// Uploads of signed metadata and artifacts.
     pub upload: Uploads,
+    /// The change of certificate authorities.
+    pub trust: crate::trust::TrustDoor,
     /// The key that signs checkpoints of the audit trail.
     pub audit_key: SigningKey,
     /// What changed, told by whoever writes about a pump.

@@ -34,6 +34,7 @@ mod pictures;
 mod pump;
 mod pumps;
 mod quarantine;
+mod roll_over;
 mod rollouts;
 mod routes;
 mod settings;

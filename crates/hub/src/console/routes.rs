@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
     admission, assets, audit, enrolment, enrolment_requests, live, metrics, overview, pump, pumps, quarantine,
-    rollouts, settings, sign_in,
+    roll_over, rollouts, settings, sign_in,
 };
 
 /// What answers for every address that is not in the table.
@@ -130,6 +130,11 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiTokens => on(m, settings::api_tokens),
         RouteId::ApiTokenCreate => on(m, settings::api_token_create),
         RouteId::ApiTokenRevoke => on(m, settings::api_token_revoke),
+        RouteId::ApiRollOver => on(m, roll_over::api),
+        RouteId::ApiRollOverStart => on(m, roll_over::api_start),
+        RouteId::ApiRollOverMove => on(m, roll_over::api_move),
+        RouteId::ApiRollOverFinish => on(m, roll_over::api_finish),
+        RouteId::ApiRollOverAbandon => on(m, roll_over::api_abandon),
         RouteId::ApiMetrics => on(m, metrics::metrics),
         RouteId::ApiHealth => on(m, metrics::health),
         RouteId::PageOverview => on(m, overview::show_page),

@@ -61,6 +61,9 @@ impl Hub {
         let wiring = Wiring {
             moved: Box::new(|_| 0),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
+            trust: Box::new(|_, _| {
+                Box::pin(async { Err(crate::trust::TrustFault::Refused("not in this test".into())) })
+            }),
             audit_key: SigningKey::from_bytes(&[7; 32]),
             changes: Arc::default(),
             now,

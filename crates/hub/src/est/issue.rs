@@ -59,8 +59,8 @@ pub(super) async fn issue(
     covers!("N14");
     let at = now();
     let content = profile::pump(&order.csr, &order.names)?.lasting(order.rules.lasts);
-    let content = content.with_revocation(crate::status::places(&hub.config));
-    let cert: Cert = crate::ca::sign(&hub.issuing, content, at).await?;
+    let content = content.with_revocation(crate::status::places(hub));
+    let cert: Cert = crate::ca::sign(&hub.issuing(), content, at).await?;
     let by = Decision { by: Actor::Pump(order.names.pump), reason: why(asker, order), at };
     keep(hub, order, &cert, spends, &by).await?;
     certs_only_response(&[&cert], order.layout)

@@ -2,7 +2,7 @@
 //!
 //! | route | who may | what |
 //! |---|---|---|
-//! | `GET /.well-known/est/cacerts` | anyone | root and issuing CA |
+//! | `GET /.well-known/est/cacerts` | anyone | roots and issuing CAs; while roots change, how they vouch for each other |
 //! | `POST /.well-known/est/simpleenroll` | a birth certificate, or a one-time code | a first certificate |
 //! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
 //! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
@@ -211,7 +211,8 @@ fn est_routes() -> Router<Arc<Hub>> {
 
 /// RFC 7030 section 4.1.
 async fn cacerts(State(hub): State<Arc<Hub>>, _label: Label, headers: HeaderMap) -> Result<Response, Problem> {
-    certs_only_response(&[&hub.root, hub.issuing.cert()], layout_of(&headers))
+    let known = hub.trust.now().cacerts();
+    certs_only_response(&known.iter().collect::<Vec<_>>(), layout_of(&headers))
 }
 
 /// How a client that sent no body wants base64: strongSwan's says nothing of what it accepts, and reads one line only.

@@ -7,6 +7,7 @@
 //! | `POST /ocsp`, `GET /ocsp/<base64>` | the state of one certificate (RFC 6960, RFC 9919) |
 //! | `GET /issuing.cer` | the issuing CA's certificate (caIssuers) |
 //! | `GET /root.cer` | the fleet's root |
+//! | `GET /ca/issuing-2.crl`, `/ca/issuing-2.cer` | the same of a later issuing CA: while authorities change both are told of |
 //!
 //! Plain HTTP as RFC 5280 section 8 and RFC 6960 appendix A expect: everything here is signed, nothing is secret, and a
 //! client that needed TLS to ask whether a certificate is good would have to ask first. Nothing can be changed here.
@@ -14,10 +15,11 @@
 mod crl;
 mod ocsp;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -27,22 +29,25 @@ use wardline_pki::profile::RevocationInfo;
 use wardline_pki::{Cert, PkiError};
 use wardline_store::StoreError;
 
-use crate::config::Config;
 use crate::state::Hub;
 
-/// What the door remembers between requests.
+/// What the door remembers between requests, for each issuing CA by its generation.
 #[derive(Debug, Default)]
 pub(crate) struct StatusState {
-    list: Mutex<Option<crl::Kept>>,
-    responder: Mutex<Option<Arc<ocsp::Desk>>>,
+    lists: Mutex<BTreeMap<u64, crl::Kept>>,
+    responders: Mutex<BTreeMap<u64, Arc<ocsp::Desk>>>,
 }
 
 /// What a pump's certificate says about where to ask: nothing unless the operator named a public address.
-pub(crate) fn places(config: &Config) -> RevocationInfo {
-    config.status_public.as_ref().map_or(RevocationInfo::Silent, |base| RevocationInfo::At {
-        crl: format!("{base}/issuing.crl"),
+pub(crate) fn places(hub: &Hub) -> RevocationInfo {
+    let file = match hub.trust.now().issues().generations.issuing {
+        1 => "issuing".to_owned(),
+        later => format!("ca/issuing-{later}"),
+    };
+    hub.config.status_public.as_ref().map_or(RevocationInfo::Silent, |base| RevocationInfo::At {
+        crl: format!("{base}/{file}.crl"),
         ocsp: format!("{base}/ocsp"),
-        issuer: format!("{base}/issuing.cer"),
+        issuer: format!("{base}/{file}.cer"),
     })
 }
 
@@ -52,10 +57,26 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/issuing.crl", get(crl::list))
         .route("/ocsp", post(ocsp::posted))
         .route("/ocsp/{*request}", get(ocsp::got))
-        .route("/issuing.cer", get(async |State(hub): State<Arc<Hub>>| certificate(hub.issuing.cert())))
-        .route("/root.cer", get(async |State(hub): State<Arc<Hub>>| certificate(&hub.root)))
+        .route("/issuing.cer", get(async |State(hub): State<Arc<Hub>>| certificate(hub.trust.now().old.issuing.cert())))
+        .route("/root.cer", get(async |State(hub): State<Arc<Hub>>| certificate(&hub.trust.now().old.root)))
+        .route("/ca/{file}", get(of_a_generation))
         .layer(DefaultBodyLimit::max(wardline_pki::ocsp::MAX_REQUEST))
         .with_state(hub)
+}
+
+/// `issuing-2.crl` or `issuing-2.cer`: of an issuing CA whose certificates may be in use.
+async fn of_a_generation(State(hub): State<Arc<Hub>>, Path(file): Path<String>) -> Result<Response, Trouble> {
+    let asked = file.strip_prefix("issuing-").and_then(|rest| rest.split_once('.'));
+    let asked = asked.and_then(|(generation, kind)| Some((generation.parse::<u64>().ok()?, kind)));
+    let Some((generation, kind)) = asked.filter(|(generation, _)| hub.trust.now().issuing(*generation).is_some())
+    else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    match (kind, hub.trust.now().issuing(generation)) {
+        ("crl", _) => crl::of(&hub, generation).await,
+        ("cer", Some(issuing)) => Ok(certificate(issuing.cert())),
+        (_, _) => Ok(StatusCode::NOT_FOUND.into_response()),
+    }
 }
 
 /// RFC 2585 section 3.

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wardline_model::{Span, Time, covers};
 use wardline_pki::ocsp::{self, Asked, MAX_REQUEST, Responder, Status};
-use wardline_pki::{CertSerial, P256Key, Reason, profile};
+use wardline_pki::{Authority, CertSerial, P256Key, Reason, profile};
 
 use super::Trouble;
 use crate::state::{Hub, now};
@@ -45,11 +45,11 @@ struct Signed {
 
 impl Desk {
     /// A responder with a fresh key. The key lives in memory only.
-    async fn open(hub: &Hub, at: Time) -> Result<Self, Trouble> {
+    async fn open(hub: &Hub, ca: &Arc<Authority>, at: Time) -> Result<Self, Trouble> {
         let key = P256Key::generate()?;
         let content = profile::responder(key.spki(), "Wardline OCSP responder", &hub.config.hospital)?;
-        let cert = crate::ca::sign(&hub.issuing, content, at).await?;
-        let responder = Responder::new(hub.issuing.cert(), cert, key)?;
+        let cert = crate::ca::sign(ca, content, at).await?;
+        let responder = Responder::new(ca.cert(), cert, key)?;
         Ok(Self { responder, signed: Mutex::default() })
     }
 
@@ -104,7 +104,7 @@ async fn answer(hub: &Hub, request: &[u8], asked: &Asked) -> Result<Arc<[u8]>, T
     covers!("N14");
     // Counted before the database is read: an answer that a decision overtakes is not kept.
     let (at, changes) = (now(), hub.registry.changes());
-    let desk = desk(hub, at).await?;
+    let desk = desk(hub, asked, at).await?;
     if let Some(answer) = desk.kept(request, changes, at) {
         return Ok(answer);
     }
@@ -129,14 +129,27 @@ async fn status(hub: &Hub, serial: &CertSerial) -> Result<Status, Trouble> {
     })
 }
 
-/// The responder, made at the first question and made anew long before its certificate ends.
-async fn desk(hub: &Hub, at: Time) -> Result<Arc<Desk>, Trouble> {
-    let mut kept = hub.status.responder.lock().await;
-    let fresh = kept.as_ref().filter(|desk| at + CERT_LEFT < desk.responder.cert().not_after());
-    if let Some(desk) = fresh {
-        return Ok(Arc::clone(desk));
+/// The responder of the issuing CA that is asked about, made at the first question and made anew long before its
+/// certificate ends. A question about no CA of ours is refused by the one in use.
+async fn desk(hub: &Hub, asked: &Asked, at: Time) -> Result<Arc<Desk>, Trouble> {
+    let authorities = hub.trust.now();
+    let mut kept = hub.status.responders.lock().await;
+    let mut first = None;
+    for side in authorities.sides() {
+        let generation = side.generations.issuing;
+        let fresh = kept.get(&generation).filter(|desk| at + CERT_LEFT < desk.responder.cert().not_after());
+        let desk = match fresh {
+            Some(desk) => Arc::clone(desk),
+            None => {
+                let desk = Arc::new(Desk::open(hub, &side.issuing, at).await?);
+                kept.insert(generation, Arc::clone(&desk));
+                desk
+            }
+        };
+        if desk.responder.is_ours(asked) {
+            return Ok(desk);
+        }
+        first.get_or_insert(desk);
     }
-    let desk = Arc::new(Desk::open(hub, at).await?);
-    *kept = Some(Arc::clone(&desk));
-    Ok(desk)
+    first.ok_or_else(|| Trouble("there is no issuing authority".into()))
 }

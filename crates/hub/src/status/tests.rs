@@ -53,8 +53,8 @@ impl Place {
             care_area: CareArea::new("Ward").expect("a name"),
         };
         let pump = running.hub.store.expect_pumps(&[expected], &why("a manifest")).await.expect("kept")[0];
-        std::fs::write(folder.path().join("issuing"), running.hub.issuing.cert().to_pem()).expect("written");
-        std::fs::write(folder.path().join("root"), running.hub.root.to_pem()).expect("written");
+        std::fs::write(folder.path().join("issuing"), running.hub.issuing().cert().to_pem()).expect("written");
+        std::fs::write(folder.path().join("root"), running.hub.root().to_pem()).expect("written");
         Self { running, pump, folder }
     }
 
@@ -71,8 +71,8 @@ impl Place {
         let csr = Csr::parse(&std::fs::read(self.path().join("csr")).expect("made")).expect("a good request");
         let serial = Serial::new("H3-1").expect("a name");
         let names = PumpNames { pump: self.pump, serial, hospital: "St. Elsewhere".into(), hw_type: None };
-        let content = profile::pump(&csr, &names).expect("approved").with_revocation(super::places(&hub.config));
-        let cert = hub.issuing.sign(&content, &server::serial().expect("random"), now()).expect("signed");
+        let content = profile::pump(&csr, &names).expect("approved").with_revocation(super::places(hub));
+        let cert = hub.issuing().sign(&content, &server::serial().expect("random"), now()).expect("signed");
         let row = NewCertificate {
             serial: cert.serial().to_string(),
             fingerprint: cert.fingerprint(),
@@ -192,8 +192,8 @@ async fn a_request_may_stand_in_the_path_and_garbage_gets_the_standards_answer()
         assert!(good && said.contains("pump: good"), "{said}");
     }
     assert_eq!(place.get("/ocsp/AAAA").await, wardline_pki::ocsp::malformed());
-    assert_eq!(place.get("/issuing.cer").await, place.running.hub.issuing.cert().der());
-    assert_eq!(place.get("/root.cer").await, place.running.hub.root.der());
+    assert_eq!(place.get("/issuing.cer").await, place.running.hub.issuing().cert().der());
+    assert_eq!(place.get("/root.cer").await, place.running.hub.root().der());
     std::fs::write(place.path().join("pump.der"), cert.der()).expect("written");
     let (_, text) = openssl(place.path(), &["x509", "-in", "pump", "-noout", "-text"]);
     assert!(text.contains("URI:http://pki.example.org/ocsp"), "{text}");

@@ -9,7 +9,7 @@ use wardline_pki::profile::{self, PumpNames};
 use wardline_pki::strict::Usage;
 use wardline_pki::{Authority, Cert, Csr, P256Key};
 
-use super::{Anchors, TlsError};
+use super::{Anchors, FleetAnchors, OwnCert, Serves, TlsError, name_of};
 use crate::server::serial;
 
 const NOW: Time = Time::from_unix_s(1_800_000_000);
@@ -86,4 +86,41 @@ fn an_issuing_ca_of_another_root_is_refused_at_the_start() {
     let foreign = issuing(&other);
     let made = Anchors::new(std::slice::from_ref(root.cert()), std::slice::from_ref(foreign.cert()));
     assert!(matches!(made, Err(TlsError::Pki(_))), "{made:?}");
+}
+
+#[test]
+fn while_roots_change_each_client_is_shown_the_chain_that_it_can_follow() {
+    let (old, new) = (root("Root"), root("Root 2"));
+    let serves = |root: &Authority| {
+        let (issuing, key) = (issuing(root), P256Key::generate().unwrap());
+        let content = profile::server(key.spki(), &["hub.wardline.internal"], &[]).unwrap();
+        let cert = issuing.sign(&content, &serial().unwrap(), NOW).unwrap();
+        (Serves::new(&cert, &key, &[issuing.cert()]).unwrap(), cert)
+    };
+    let (usual, usual_cert) = serves(&old);
+    let (narrow, narrow_cert) = serves(&new);
+    let narrow = narrow.for_who_believes(new.cert(), old.cert()).unwrap();
+    let own = OwnCert::new(vec![usual.clone(), narrow]);
+    let (says_old, says_new) = (|| name_of(old.cert()).unwrap(), || name_of(new.cert()).unwrap());
+    let shown = |believed: Option<&[_]>| own.choose(believed).unwrap().cert[0].to_vec();
+    assert_eq!(shown(None), usual_cert.der(), "a client that says nothing");
+    assert_eq!(shown(Some(&[says_old()])), usual_cert.der());
+    assert_eq!(shown(Some(&[says_old(), says_new()])), usual_cert.der(), "both will do");
+    assert_eq!(shown(Some(&[says_new()])), narrow_cert.der(), "a pump that proves the new root");
+    own.replace(vec![usual]);
+    assert_eq!(shown(Some(&[says_new()])), usual_cert.der());
+}
+
+#[test]
+fn the_door_lets_in_whom_it_is_told_to_from_the_next_handshake_on() {
+    let (old, new) = (root("Root"), root("Root 2"));
+    let (old_ca, new_ca) = (issuing(&old), issuing(&new));
+    let fleet = FleetAnchors::new(&[old.cert().clone()], &[old_ca.cert().clone()]).unwrap();
+    let lets_in = |ca: &Authority| check(&fleet.now(), &pump(ca), &[], NOW).is_ok();
+    assert_eq!((lets_in(&old_ca), lets_in(&new_ca)), (true, false));
+    // What does not belong together changes nothing.
+    assert!(fleet.replace(&[old.cert().clone()], &[new_ca.cert().clone()]).is_err());
+    assert_eq!((lets_in(&old_ca), lets_in(&new_ca)), (true, false));
+    fleet.replace(&[new.cert().clone()], &[new_ca.cert().clone()]).unwrap();
+    assert_eq!((lets_in(&old_ca), lets_in(&new_ca)), (false, true));
 }

@@ -262,6 +262,21 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "roll_overs",
+        key: 1,
+        columns: &[
+            ("number", Int),
+            ("what", Text),
+            ("stage", Text),
+            ("root", Int),
+            ("issuing", Int),
+            ("begun", Int),
+            ("begun_by", Text),
+            ("reason", Text),
+            ("changed", Int),
+        ],
+    },
+    Table {
         name: "settings",
         key: 1,
         columns: &[("name", Text), ("value", Text), ("revision", Int), ("changed", Int), ("changed_by", Text)],

@@ -15,6 +15,7 @@ mod plans;
 mod provisioning;
 mod quarantine;
 mod registry;
+mod roll_overs;
 mod rollouts;
 mod sealing;
 

@@ -71,7 +71,7 @@ impl Hub {
         let root_pem = std::fs::read_to_string(&root_file)?;
         let (token, sign_in) = runtime.block_on(credentials(&config))?;
         let running = runtime.block_on(server::start(config.clone()))?;
-        let fingerprint = running.hub.root.fingerprint().to_string();
+        let fingerprint = running.hub.root().fingerprint().to_string();
         let kept = Kept { hub: format!("https://localhost:{}", ports.console.port()), ca: root_pem, token };
         Ok(Self { running: Some(running), config, kept, root_file, fingerprint, sign_in, ports })
     }
