@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
 use crate::{
-    account, audit, backup, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, radius, release,
-    rollout, serve, sim,
+    account, audit, backup, ca, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, radius,
+    release, rollout, serve, sim,
 };
 
 const TOUR: &str = "\
@@ -87,6 +87,8 @@ enum Command {
     Restore(backup::Restore),
     /// The hub's own keys
     Keys(backup::KeysCommand),
+    /// The certificate authorities that pumps believe, and the change from one to the next
+    Ca(ca::Ca),
     /// Wi-Fi admission of pumps by a RADIUS server
     Radius(radius::Radius),
     /// Look for what is not in order on this machine
@@ -118,6 +120,7 @@ impl Cli {
             Command::Backup(backup) => backup.run(),
             Command::Restore(restore) => restore.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Ca(ca) => ca.run(&access),
             Command::Radius(radius) => radius.run(&access),
             Command::Doctor(doctor) => doctor.run(&access),
             Command::Sim(sim) => sim.run(),

@@ -7,6 +7,7 @@
 mod account;
 mod audit;
 mod backup;
+mod ca;
 mod cli;
 mod client;
 mod completions;

@@ -28,9 +28,6 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 /// Shorter passphrases fall to a graphics card.
 const SHORTEST: usize = 12;
-/// The key's name among the hub's keys.
-const NAME: &str = "root";
-
 /// The fleet's root key.
 #[derive(Subcommand)]
 pub enum RootCommand {
@@ -156,11 +153,12 @@ impl Export {
         let (folder, config) = read_config(&self.common.data)?;
         let _lock = folder.lock()?;
         let keys = Keys::open(&config.folder.join("keys"))?;
-        let certificate = keys.cert(NAME)?.fingerprint().to_string();
-        if !keys.has(NAME) {
+        let name = &name_of(&config)?;
+        let certificate = keys.cert(name)?.fingerprint().to_string();
+        if !keys.has(name) {
             bail!("the root key is not on this hub: it was exported before");
         }
-        let secret = keys.unseal(NAME)?;
+        let secret = keys.unseal(name)?;
         let passphrase = self.common.passphrase.get("the root key", Asked::New)?;
         if self.to.exists() {
             bail!("{} exists already: keys are never written over", self.to.display());
@@ -172,7 +170,7 @@ impl Export {
             bail!("{} does not hold what was written; the key is still on the hub", self.to.display());
         }
         record(&self.common, &config, "keys.root-export", &certificate)?;
-        keys.remove(NAME)?;
+        keys.remove(name)?;
         println!("The root key is in {} and no longer on the hub, which goes on without it.", self.to.display());
         println!("Backups of the folder of keys that were made before still hold it: destroy them.");
         Ok(())
@@ -184,16 +182,29 @@ impl Import {
         let (folder, config) = read_config(&self.common.data)?;
         let _lock = folder.lock()?;
         let keys = Keys::open(&config.folder.join("keys"))?;
+        let name = &name_of(&config)?;
         let passphrase = self.common.passphrase.get("the root key", Asked::Known)?;
         let secret = RootFile::read(&self.from)?.open(&passphrase)?;
         // An authority is made only of a key and the certificate that it belongs to.
-        let authority = Authority::new(keys.cert(NAME)?, P256Key::from_pkcs8(&secret)?)
+        let authority = Authority::new(keys.cert(name)?, P256Key::from_pkcs8(&secret)?)
             .context("this key is not the one of this fleet's root certificate")?;
         record(&self.common, &config, "keys.root-import", &authority.cert().fingerprint().to_string())?;
-        keys.seal(NAME, &secret)?;
+        keys.seal(name, &secret)?;
         println!("The root key is on the hub again. Export it when it has signed what it must.");
         Ok(())
     }
+}
+
+/// The name under which the key of the root in use lies: another one after each change of roots.
+fn name_of(config: &wardline_hub::config::Config) -> anyhow::Result<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (_, store) = open_store(config, print::now()).await?;
+        let names = wardline_hub::trust::names_in_use(&store).await;
+        store.close().await;
+        let [root, _] = names?;
+        anyhow::Ok(root)
+    })
 }
 
 fn record(

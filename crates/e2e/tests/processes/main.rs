@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `ward` | the processes |
 //! | `kill` | a hub and an agent killed at any moment, under load |
+//! | `roll_over` | root and issuing authority replaced under a running infusion |
 //! | `damage` | full disks and damaged databases |
 
 mod damage;
 mod kill;
+mod roll_over;
 mod ward;
 
 use std::os::unix::process::ExitStatusExt as _;
