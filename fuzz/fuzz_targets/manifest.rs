@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = wardline_fleet::manifest::from_bytes(data);
+    let _ = wardline_fleet::manifest::from_bytes(data, &Default::default());
 });

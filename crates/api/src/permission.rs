@@ -8,6 +8,7 @@
 //! | give back from quarantine | | | ✓ | ✓ | ✓ |
 //! | retire, let enrol anew | | | ✓ | | ✓ |
 //! | enrol | | | ✓ | | ✓ |
+//! | say who enrols without a person | | | | ✓ | ✓ |
 //! | roll out drug libraries, upload releases | | ✓ | | | ✓ |
 //! | verify audit | | | | ✓ | ✓ |
 //! | change certificate authorities | | | | | ✓ |
@@ -34,8 +35,10 @@ pub enum Permission {
     RestorePumps,
     /// End a pump's life, or let it enrol anew.
     RetirePumps,
-    /// Import a manifest and make one-time codes.
+    /// Import a manifest, make one-time codes, say what new pumps start with.
     EnrolPumps,
+    /// Say who may enrol without a person.
+    SetEnrolmentRules,
     /// Start, pause, resume and halt a rollout.
     RunRollouts,
     /// Give the hub signed metadata and artifacts.
@@ -50,7 +53,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadFleet,
         Self::ReadAudit,
         Self::ReadMetrics,
@@ -58,6 +61,7 @@ impl Permission {
         Self::RestorePumps,
         Self::RetirePumps,
         Self::EnrolPumps,
+        Self::SetEnrolmentRules,
         Self::RunRollouts,
         Self::UploadReleases,
         Self::VerifyAudit,
@@ -75,7 +79,7 @@ impl Permission {
             }
             Self::RetirePumps | Self::EnrolPumps => matches!(role, Role::Biomed | Role::Administrator),
             Self::RunRollouts | Self::UploadReleases => matches!(role, Role::Pharmacist | Role::Administrator),
-            Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
+            Self::SetEnrolmentRules | Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
             Self::ChangeAuthorities | Self::ManageAccounts => matches!(role, Role::Administrator),
         }
     }
@@ -91,6 +95,7 @@ impl Permission {
             Self::RestorePumps => "restore-pumps",
             Self::RetirePumps => "retire-pumps",
             Self::EnrolPumps => "enrol-pumps",
+            Self::SetEnrolmentRules => "set-enrolment-rules",
             Self::RunRollouts => "run-rollouts",
             Self::UploadReleases => "upload-releases",
             Self::VerifyAudit => "verify-audit",
@@ -107,7 +112,9 @@ pub const fn role_sentence(role: Role) -> &'static str {
         Role::Viewer => "sees everything, changes nothing",
         Role::Pharmacist => "uploads signed drug libraries and runs their rollouts",
         Role::Biomed => "enrols, quarantines and retires pumps",
-        Role::Security => "quarantines pumps, gives them back, verifies the audit trail",
+        Role::Security => {
+            "quarantines pumps, gives them back, says who enrols without a person, verifies the audit trail"
+        }
         Role::Administrator => "everything, accounts included",
     }
 }

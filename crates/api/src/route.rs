@@ -130,7 +130,7 @@ macro_rules! routes {
 use Access::{Anyone, Needs, SignedIn};
 use Permission::{
     ChangeAuthorities, EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RestorePumps,
-    RetirePumps, RunRollouts, UploadReleases, VerifyAudit,
+    RetirePumps, RunRollouts, SetEnrolmentRules, UploadReleases, VerifyAudit,
 };
 
 routes! {
@@ -160,6 +160,16 @@ routes! {
     ApiEnrolmentRequests Get "/api/v1/enrolment/requests" Api (Needs(ReadFleet)) None, None, ty::<t::EnrolmentRequests>(), "Pumps that wait for a person before their first certificate";
     ApiEnrolmentApprove Post "/api/v1/enrolment/requests/{request}/approve" Api (Needs(EnrolPumps)) Some("enrolment.approve"), ty::<t::Reason>(), ty::<t::EnrolmentRequest>(), "Approve a pump that waits: it gets its certificate when it asks next";
     ApiEnrolmentDeny Post "/api/v1/enrolment/requests/{request}/deny" Api (Needs(EnrolPumps)) Some("enrolment.deny"), ty::<t::Reason>(), ty::<t::EnrolmentRequest>(), "Deny a pump that waits: this request is refused for 30 days";
+    ApiScanImport Post "/api/v1/enrolment/scan" Api (Needs(EnrolPumps)) Some("enrolment.manifest.import"), ty::<t::ScannedPumps>(), ty::<t::ManifestResult>(), "Expect the pumps of a delivery as it was scanned, one barcode on each line";
+    ApiDevices Get "/api/v1/enrolment/devices" Api (Needs(ReadFleet)) None, None, ty::<t::Devices>(), "Which product of a barcode is which model";
+    ApiDeviceSet Put "/api/v1/enrolment/devices/{gtin}" Api (Needs(EnrolPumps)) Some("enrolment.device"), ty::<t::NewDevice>(), ty::<t::Devices>(), "Say which model a product is";
+    ApiDeviceForget Delete "/api/v1/enrolment/devices/{gtin}" Api (Needs(EnrolPumps)) Some("enrolment.device"), None, ty::<t::Devices>(), "Forget a product";
+    ApiRules Get "/api/v1/enrolment/rules" Api (Needs(ReadFleet)) None, None, ty::<t::EnrolmentRules>(), "Who may enrol without a person";
+    ApiRulesSet Put "/api/v1/enrolment/rules" Api (Needs(SetEnrolmentRules)) Some("enrolment.rules"), ty::<t::NewEnrolmentRules>(), ty::<t::EnrolmentRules>(), "Change who may enrol without a person";
+    ApiProfiles Get "/api/v1/profiles" Api (Needs(ReadFleet)) None, None, ty::<t::Profiles>(), "What new pumps start with";
+    ApiProfilesSet Put "/api/v1/profiles" Api (Needs(EnrolPumps)) Some("profiles.change"), ty::<t::NewProfiles>(), ty::<t::Profiles>(), "Change what new pumps start with";
+    ApiProfileAssign Post "/api/v1/profiles/assign" Api (Needs(EnrolPumps)) Some("pump.profile"), ty::<t::AssignProfile>(), None, "Give pumps a profile of their own";
+    ApiProvisioning Get "/api/v1/provisioning" Api (Needs(ReadFleet)) None, None, ty::<t::Provisioning>(), "How far each new pump has come, and what it waits for";
     ApiRollouts Get "/api/v1/rollouts" Api (Needs(ReadFleet)) None, None, ty::<t::Rollouts>(), "All rollouts";
     ApiRolloutCreate Post "/api/v1/rollouts" Api (Needs(RunRollouts)) Some("rollout.create"), ty::<t::NewRollout>(), ty::<t::RolloutRow>(), "Start a rollout of a published release";
     ApiRollout Get "/api/v1/rollouts/{rollout}" Api (Needs(ReadFleet)) None, None, ty::<t::RolloutDetail>(), "One rollout with its curve and stragglers";
@@ -194,6 +204,8 @@ routes! {
     PageRollouts Get "/rollouts" Page (Needs(ReadFleet)) None, None, None, "Rollouts";
     PageRollout Get "/rollouts/{rollout}" Page (Needs(ReadFleet)) None, None, None, "One rollout";
     PageEnrolment Get "/enrolment" Page (Needs(ReadFleet)) None, None, None, "Enrolment";
+    PageProvisioning Get "/provisioning" Page (Needs(ReadFleet)) None, None, None, "Provisioning";
+    PageRules Get "/provisioning/rules" Page (Needs(ReadFleet)) None, None, None, "Rules, profiles and products of provisioning";
     PageAudit Get "/audit" Page (Needs(ReadAudit)) None, None, None, "Audit";
     PageAuditCsv Get "/audit.csv" Page (Needs(ReadAudit)) None, None, None, "The audit trail as a spreadsheet";
     PageSettings Get "/settings" Page (SignedIn) None, None, None, "Your account; for administrators, all accounts and tokens";
@@ -223,6 +235,11 @@ routes! {
     FormManifest Post "/enrolment/manifest" Form (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, None, "Import a manifest";
     FormEnrolmentApprove Post "/enrolment/requests/{request}/approve" Form (Needs(EnrolPumps)) Some("enrolment.approve"), None, None, "Approve a pump that waits";
     FormEnrolmentDeny Post "/enrolment/requests/{request}/deny" Form (Needs(EnrolPumps)) Some("enrolment.deny"), None, None, "Deny a pump that waits";
+    FormScan Post "/enrolment/scan" Form (Needs(EnrolPumps)) Some("enrolment.manifest.import"), None, None, "Expect the pumps of a scanned delivery";
+    FormDevice Post "/provisioning/devices" Form (Needs(EnrolPumps)) Some("enrolment.device"), None, None, "Say which model a product is";
+    FormRules Post "/provisioning/rules" Form (Needs(SetEnrolmentRules)) Some("enrolment.rules"), None, None, "Change who may enrol without a person";
+    FormProfiles Post "/provisioning/profiles" Form (Needs(EnrolPumps)) Some("profiles.change"), None, None, "Change what new pumps start with";
+    FormProfileAssign Post "/provisioning/assign" Form (Needs(EnrolPumps)) Some("pump.profile"), None, None, "Give pumps a profile of their own";
     FormAuditVerify Post "/audit/verify" Form (Needs(VerifyAudit)) Some("audit.verify"), None, None, "Verify the whole chain";
     FormAccountCreate Post "/settings/accounts" Form (Needs(ManageAccounts)) Some("account.create"), None, None, "Make an account";
     FormAccountChange Post "/settings/accounts/{account}" Form (Needs(ManageAccounts)) Some("account.change"), None, None, "Change a role, disable, or make a sign-in link";

@@ -18,6 +18,9 @@
 //! | [`renewal`] | should this certificate have been renewed by now? |
 //! | [`roll_over`] | what is left at a pump when certificate authorities change, and how does it come there? |
 //! | [`manifest`] | which pumps does the hospital's list expect, and which rows are wrong? |
+//! | [`progress`] | how far has a new pump come, and what does it wait for? |
+//! | [`profile`] | what does a new pump start with? |
+//! | [`udi`] | which product is it, and which one, by its barcode? |
 
 pub mod adoption;
 pub mod approval;
@@ -28,6 +31,9 @@ pub mod manifest;
 pub mod phase;
 pub mod plan;
 pub mod posture;
+pub mod profile;
+pub mod progress;
 pub mod renewal;
 pub mod roll_over;
 pub mod takedown;
+pub mod udi;

@@ -6,17 +6,19 @@
 //! | column | needed | what |
 //! |---|---|---|
 //! | `asset_tag` | yes | the hospital's inventory number; unique |
-//! | `model` | yes | the maker's name for the kind of pump |
-//! | `serial` | yes | the maker's serial number; unique within a model |
+//! | `model` | yes, or `udi` | the maker's name for the kind of pump |
+//! | `serial` | yes, or `udi` | the maker's serial number; unique within a model |
+//! | `udi` | no | the pump's own barcode in GS1 form ([`crate::udi`]): product and serial number in one |
 //! | `care_area` | yes | where the pump belongs |
 //! | `mac` | no | its radio's address, six pairs of hexadecimal digits |
 //! | `note` | no | anything, up to 200 characters |
 //!
 //! Every fault is named with its line, column, value and what was expected, all of them at once (up to
-//! [`MOST_FAULTS`]). A cell that a spreadsheet would run as a formula is refused, so that a list can be exported again
+//! [`MOST_FAULTS`]). Where a row has a barcode beside model or serial number, they must agree. A cell that a spreadsheet would run as a formula is refused, so that a list can be exported again
 //! and opened safely.
 
 mod csv_rows;
+mod scans;
 mod sheet_rows;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wardline_model::{AssetTag, CareArea, Model, Serial};
 
+use crate::udi::{Devices, Udi};
 pub use csv_rows::from_csv;
+pub use scans::{Scans, from_scans};
 pub use sheet_rows::from_xlsx;
 
 /// The largest file read: 20,000 rows of the longest allowed cells fit.
@@ -131,19 +135,22 @@ enum Column {
     AssetTag,
     Model,
     Serial,
+    Udi,
     CareArea,
     Mac,
     Note,
 }
 
 impl Column {
-    const ALL: [Self; 6] = [Self::AssetTag, Self::Model, Self::Serial, Self::CareArea, Self::Mac, Self::Note];
+    const ALL: [Self; 7] =
+        [Self::AssetTag, Self::Model, Self::Serial, Self::Udi, Self::CareArea, Self::Mac, Self::Note];
 
     const fn name(self) -> &'static str {
         match self {
             Self::AssetTag => "asset_tag",
             Self::Model => "model",
             Self::Serial => "serial",
+            Self::Udi => "udi",
             Self::CareArea => "care_area",
             Self::Mac => "mac",
             Self::Note => "note",
@@ -156,14 +163,19 @@ impl Column {
             Self::AssetTag => "the hospital's own number, such as P-0007",
             Self::Model => "the maker's model, such as Halcyon 3",
             Self::Serial => "the maker's serial number, such as HX3-007007",
+            Self::Udi => "the pump's barcode, such as (01)00643169001763(21)21A11F4855",
             Self::CareArea => "a care area, such as Intensive care",
             Self::Mac => "a MAC address",
             Self::Note => "a note",
         }
     }
 
-    const fn is_needed(self) -> bool {
-        !matches!(self, Self::Mac | Self::Note)
+    /// Whether every row must have it. A barcode stands for model and serial number.
+    const fn is_needed(self, barcodes: Barcodes) -> bool {
+        match (self, barcodes) {
+            (Self::AssetTag | Self::CareArea, _) | (Self::Model | Self::Serial, Barcodes::None) => true,
+            (Self::Udi | Self::Mac | Self::Note, _) | (Self::Model | Self::Serial, Barcodes::InAColumn) => false,
+        }
     }
 
     /// Names that hospitals use for the same thing, already folded.
@@ -172,6 +184,7 @@ impl Column {
             Self::AssetTag => &["assettag", "asset", "assetnumber", "inventorynumber", "tag"],
             Self::Model => &["model", "devicemodel"],
             Self::Serial => &["serial", "serialnumber", "sn"],
+            Self::Udi => &["udi", "barcode", "gs1", "udicarrier"],
             Self::CareArea => &["carearea", "area", "ward", "unit", "department"],
             Self::Mac => &["mac", "macaddress", "wifimac"],
             Self::Note => &["note", "notes", "comment", "remark"],
@@ -179,29 +192,46 @@ impl Column {
     }
 }
 
+/// Whether a list has a column of barcodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Barcodes {
+    /// It has.
+    InAColumn,
+    /// It has not.
+    None,
+}
+
+impl Barcodes {
+    fn of(columns: &BTreeMap<Column, usize>) -> Self {
+        if columns.contains_key(&Column::Udi) { Self::InAColumn } else { Self::None }
+    }
+}
+
 /// Reads a file by what it is, not by its name: a workbook begins with the bytes of a ZIP archive.
 ///
 /// # Errors
 /// Every fault of the file; nothing is returned beside them.
-pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
+pub fn from_bytes(bytes: &[u8], devices: &Devices) -> Result<Vec<Line>, Faults> {
     if bytes.len() > LARGEST_FILE {
         return Err(Faults::of_file(format!("the file is larger than {} MiB", LARGEST_FILE >> 20)));
     }
-    if bytes.starts_with(b"PK\x03\x04") { from_xlsx(bytes) } else { from_csv(bytes) }
+    if bytes.starts_with(b"PK\x03\x04") { from_xlsx(bytes, devices) } else { from_csv(bytes, devices) }
 }
 
-/// Reads rows, the first of which is the header.
+/// Reads rows, the first of which is the header. `devices` says which product of a barcode is which model.
 ///
 /// # Errors
 /// Every fault of the rows, in the order of the file.
-pub fn from_rows(rows: &[Row]) -> Result<Vec<Line>, Faults> {
+pub fn from_rows(rows: &[Row], devices: &Devices) -> Result<Vec<Line>, Faults> {
     let is_blank = |row: &&Row| row.cells.iter().all(|cell| cell.trim().is_empty());
     let mut rows = rows.iter().filter(|row| !is_blank(row));
     let header = rows.next().ok_or_else(|| {
-        Faults::of_file("the file is empty: expected a header row with asset_tag, model, serial and care_area")
+        Faults::of_file(
+            "the file is empty: expected a header row with asset_tag, care_area, and model and serial or udi",
+        )
     })?;
     let columns = columns(header)?;
-    let mut reading = Reading::default();
+    let mut reading = Reading { lines: Vec::new(), faults: Vec::new(), devices, barcodes: Barcodes::of(&columns) };
     for row in rows {
         if reading.faults.len() >= MOST_FAULTS {
             break;
@@ -248,9 +278,11 @@ fn columns(header: &Row) -> Result<BTreeMap<Column, usize>, Faults> {
             }
         }
     }
-    for column in Column::ALL.into_iter().filter(|column| column.is_needed()) {
+    let barcodes = Barcodes::of(&columns);
+    for column in Column::ALL.into_iter().filter(|column| column.is_needed(barcodes)) {
         if !columns.contains_key(&column) && faults.len() < MOST_FAULTS {
-            let expected = format!("the header row has no column {}", column.name());
+            let or = if matches!(column, Column::Model | Column::Serial) { " (nor a column udi)" } else { "" };
+            let expected = format!("the header row has no column {}{or}", column.name());
             faults.push(Fault { line: header.line, column: String::new(), value: String::new(), expected });
         }
     }
@@ -269,13 +301,14 @@ fn quote(value: &str) -> String {
 }
 
 /// The rows read so far.
-#[derive(Default)]
-struct Reading {
+struct Reading<'a> {
     lines: Vec<Line>,
     faults: Vec<Fault>,
+    devices: &'a Devices,
+    barcodes: Barcodes,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn whole_row(&mut self, line: u32, expected: String) {
         self.faults.push(Fault { line, column: String::new(), value: String::new(), expected });
     }
@@ -287,8 +320,7 @@ impl Reading {
             self.whole_row(row.line, "the row has a value in a column without a name".into());
         }
         let asset_tag = self.needed(row, columns, Column::AssetTag, AssetTag::new);
-        let model = self.needed(row, columns, Column::Model, Model::new);
-        let serial = self.needed(row, columns, Column::Serial, Serial::new);
+        let (model, serial) = self.device(row, columns);
         let care_area = self.needed(row, columns, Column::CareArea, CareArea::new);
         let mac = self.optional(row, columns, Column::Mac, mac);
         let note = self.optional(row, columns, Column::Note, note);
@@ -298,6 +330,60 @@ impl Reading {
         if let (Some(asset_tag), Some(model), Some(serial), Some(care_area)) = (asset_tag, model, serial, care_area) {
             self.lines.push(Line { line: row.line, asset_tag, model, serial, care_area, mac, note });
         }
+    }
+
+    /// Model and serial number: as their columns say, or as the barcode says, or both when they agree.
+    fn device(&mut self, row: &Row, columns: &BTreeMap<Column, usize>) -> (Option<Model>, Option<Serial>) {
+        let udi = self.optional(row, columns, Column::Udi, str::parse::<Udi>);
+        let Some(udi) = udi else {
+            let is_wrong = !cell(row, columns, Column::Udi).trim().is_empty();
+            if is_wrong {
+                // The barcode's own fault is enough.
+                return (None, None);
+            }
+            let model = self.needed(row, columns, Column::Model, Model::new);
+            return (model, self.needed(row, columns, Column::Serial, Serial::new));
+        };
+        let said_model = self.optional(row, columns, Column::Model, Model::new);
+        let said_serial = self.optional(row, columns, Column::Serial, Serial::new);
+        let gtin = udi.gtin;
+        let model = match (self.devices.model(gtin).cloned(), said_model) {
+            (Some(known), Some(said)) if known != said => {
+                self.barcode(row, columns, format!("is a {known} (GTIN {gtin}), and the row says {said}"));
+                None
+            }
+            (Some(known), _) => Some(known),
+            (None, Some(said)) => Some(said),
+            (None, None) => {
+                let how = format!("`wardline enrol device {gtin} MODEL`, or add a column model");
+                self.barcode(
+                    row,
+                    columns,
+                    format!("is of a product that is not known here: say which model it is with {how}"),
+                );
+                None
+            }
+        };
+        let serial = match (udi.serial, said_serial) {
+            (Some(read), Some(said)) if read != said => {
+                self.barcode(row, columns, format!("has the serial number {read}, and the row says {said}"));
+                None
+            }
+            (Some(serial), _) | (None, Some(serial)) => Some(serial),
+            (None, None) => {
+                let why = "has no serial number (AI 21); if the label has one, the scanner leaves out FNC1: set it to \
+                           send GS, or {GS}";
+                self.barcode(row, columns, why.into());
+                None
+            }
+        };
+        (model, serial)
+    }
+
+    /// A fault of a row's barcode.
+    fn barcode(&mut self, row: &Row, columns: &BTreeMap<Column, usize>, expected: String) {
+        let value = quote(cell(row, columns, Column::Udi));
+        self.faults.push(Fault { line: row.line, column: Column::Udi.name().into(), value, expected });
     }
 
     fn needed<T, E: fmt::Display>(
@@ -337,7 +423,9 @@ impl Reading {
         }
         match parse(cell) {
             Ok(value) => Some(value),
-            Err(why) if column.is_needed() => {
+            Err(why)
+                if column.is_needed(Barcodes::None) && (column.is_needed(self.barcodes) || cell.trim().is_empty()) =>
+            {
                 self.faults.push(refused(format!("{why}: expected {}", column.holds())));
                 None
             }

@@ -41,6 +41,7 @@ mod migrate;
 mod notices;
 mod page;
 mod presence;
+mod profiles;
 mod pumps;
 mod repo;
 mod reports;

@@ -1,12 +1,13 @@
 //! Rows of a CSV file (RFC 4180): comma, semicolon or tab, whichever the header row uses; UTF-8, with or without a mark.
 
 use super::{Faults, LARGEST_FILE, Line, MOST_ROWS, Row, from_rows};
+use crate::udi::Devices;
 
 /// Reads a CSV file.
 ///
 /// # Errors
 /// Every fault of the file.
-pub fn from_csv(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
+pub fn from_csv(bytes: &[u8], devices: &Devices) -> Result<Vec<Line>, Faults> {
     if bytes.len() > LARGEST_FILE {
         return Err(Faults::of_file(format!("the file is larger than {} MiB", LARGEST_FILE >> 20)));
     }
@@ -40,5 +41,5 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
             break;
         }
     }
-    from_rows(&rows)
+    from_rows(&rows, devices)
 }

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use calamine::{Data, Reader, Xlsx};
 
 use super::{Fault, Faults, LARGEST_FILE, Line, MOST_FAULTS, MOST_ROWS, Row, from_rows};
+use crate::udi::Devices;
 
 /// More columns than any list needs; a sheet that claims more is not one.
 const MOST_COLUMNS: usize = 64;
@@ -16,7 +17,7 @@ const LARGEST_UNPACKED: u64 = 256 << 20;
 ///
 /// # Errors
 /// Every fault of the file.
-pub fn from_xlsx(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
+pub fn from_xlsx(bytes: &[u8], devices: &Devices) -> Result<Vec<Line>, Faults> {
     if bytes.len() > LARGEST_FILE {
         return Err(Faults::of_file(format!("the file is larger than {} MiB", LARGEST_FILE >> 20)));
     }
@@ -58,7 +59,7 @@ pub fn from_xlsx(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
         }
         rows.push(Row { line, cells: texts });
     }
-    if faults.is_empty() { from_rows(&rows) } else { Err(Faults { faults }) }
+    if faults.is_empty() { from_rows(&rows, devices) } else { Err(Faults { faults }) }
 }
 
 fn fault(line: u32, column: usize, value: &str, expected: &str) -> Fault {

@@ -7,7 +7,25 @@ mod workbook;
 
 use workbook::{text, workbook};
 
-use super::{Faults, Line, from_bytes, from_csv, from_rows, from_xlsx};
+use wardline_model::CareArea;
+
+use super::{Faults, Line, Scans, from_rows, from_scans};
+use crate::udi::Devices;
+
+fn from_bytes(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
+    super::from_bytes(bytes, &devices())
+}
+
+fn from_csv(bytes: &[u8]) -> Result<Vec<Line>, Faults> {
+    super::from_csv(bytes, &devices())
+}
+
+/// The hospital knows one product.
+fn devices() -> Devices {
+    let mut devices = Devices::default();
+    devices.set("00643169001763".parse().unwrap(), wardline_model::Model::new("Halcyon 3").unwrap()).unwrap();
+    devices
+}
 
 fn said(result: Result<Vec<Line>, Faults>) -> String {
     match result {
@@ -63,8 +81,8 @@ fn a_header_that_does_not_fit_is_named() {
         expect![[r#"
             the list was not imported: 4 things are wrong with it
             line 1, column asset: "asset" is a second asset_tag column: keep one
-            line 1, column bed: "bed" is not a column of this list: expected asset_tag, model, serial, care_area, mac, note
-            line 1: the header row has no column model
+            line 1, column bed: "bed" is not a column of this list: expected asset_tag, model, serial, udi, care_area, mac, note
+            line 1: the header row has no column model (nor a column udi)
             line 1: the header row has no column care_area
         "#]],
     );
@@ -72,7 +90,7 @@ fn a_header_that_does_not_fit_is_named() {
         "",
         expect![[r#"
         the list was not imported: 1 thing is wrong with it
-        the file is empty: expected a header row with asset_tag, model, serial and care_area
+        the file is empty: expected a header row with asset_tag, care_area, and model and serial or udi
     "#]],
     );
     check(
@@ -97,16 +115,124 @@ fn a_file_that_is_no_text_says_how_to_save_it() {
 
 proptest! {
     #[test]
+    fn no_scanned_text_makes_it_panic(text in "((P-[0-9]|\\]d201006431690017632[01][A-Z]{0,3}|[ -~\u{1d}]{0,20})[\t,\n]){0,8}") {
+        let _ = scanned(&text);
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = from_bytes(&bytes);
-        let _ = from_xlsx(&bytes);
+        let _ = super::from_xlsx(&bytes, &devices());
     }
 
     #[test]
     fn no_text_makes_it_panic(text in "(asset_tag,model,serial,care_area\n)?([a-zA-Z=\",;\n\t0-9-]{0,80}\n){0,6}") {
         let _ = from_csv(text.as_bytes());
-        let _ = from_rows(&[]);
+        let _ = from_rows(&[], &devices());
     }
+}
+
+fn pumps(lines: Result<Vec<Line>, Faults>) -> String {
+    let lines = lines.unwrap_or_else(|faults| panic!("{}", said(Err(faults))));
+    let one = |line: &Line| {
+        format!("{} {} = {} {} in {}\n", line.line, line.asset_tag, line.model, line.serial, line.care_area)
+    };
+    lines.iter().map(one).collect()
+}
+
+#[test]
+fn a_barcode_stands_for_model_and_serial_number_or_beside_them() {
+    let csv = "asset_tag,udi,care_area,model,serial\n\
+        P-1,(01)00643169001763(21)A1,ICU,,\n\
+        P-2,]d201006431690017631728123121A2,ICU,,\n\
+        P-3,,ICU,Volant,V3\n\
+        P-4,(01)00643169001763,ICU,Halcyon 3,A4\n\
+        P-5,(01)05412345000013(21)B5,ICU,Volant,\n";
+    expect![[r#"
+        2 P-1 = Halcyon 3 A1 in ICU
+        3 P-2 = Halcyon 3 A2 in ICU
+        4 P-3 = Volant V3 in ICU
+        5 P-4 = Halcyon 3 A4 in ICU
+        6 P-5 = Volant B5 in ICU
+    "#]]
+    .assert_eq(&pumps(from_csv(csv.as_bytes())));
+}
+
+#[test]
+fn a_barcode_that_does_not_fit_its_row_is_named_with_what_was_wrong() {
+    check(
+        "asset_tag,udi,care_area,model,serial\n\
+         P-1,(01)00643169001764(21)A1,ICU,,\n\
+         P-2,(01)00643169001763(21)A2,ICU,Volant,\n\
+         P-3,(01)00643169001763(21)A3,ICU,,A4\n\
+         P-4,(01)05412345000013(21)A5,ICU,,\n\
+         P-5,(01)00643169001763(10)L21A6,ICU,,\n\
+         P-6,,ICU,,\n",
+        expect![[r#"
+            the list was not imported: 7 things are wrong with it
+            line 2, column udi: "(01)00643169001764(21)A1" has a GTIN whose check digit is 4, expected 3: a digit was read or typed wrongly
+            line 3, column udi: "(01)00643169001763(21)A2" is a Halcyon 3 (GTIN 00643169001763), and the row says Volant
+            line 4, column udi: "(01)00643169001763(21)A3" has the serial number A3, and the row says A4
+            line 5, column udi: "(01)05412345000013(21)A5" is of a product that is not known here: say which model it is with `wardline enrol device 05412345000013 MODEL`, or add a column model
+            line 6, column udi: "(01)00643169001763(10)L21A6" has no serial number (AI 21); if the label has one, the scanner leaves out FNC1: set it to send GS, or {GS}
+            line 7, column model: "" is empty: expected the maker's model, such as Halcyon 3
+            line 7, column serial: "" is empty: expected the maker's serial number, such as HX3-007007
+        "#]],
+    );
+}
+
+fn scanned(text: &str) -> Result<Vec<Line>, Faults> {
+    from_scans(text, &Scans { care_area: CareArea::new("ICU").unwrap() }, &devices())
+}
+
+#[test]
+fn a_delivery_is_scanned_with_stickers_or_without() {
+    let text = "]d2010064316900176321A1\n\n\
+        P-2\n(01)00643169001763(21)A2\r\n\
+        P-3\t010064316900176321A3\n\
+        P-4;(01)00643169001763(21)A4\n\
+        ]d2010064316900176321A1\n";
+    expect![[r#"
+        1 A1 = Halcyon 3 A1 in ICU
+        4 P-2 = Halcyon 3 A2 in ICU
+        5 P-3 = Halcyon 3 A3 in ICU
+        6 P-4 = Halcyon 3 A4 in ICU
+    "#]]
+    .assert_eq(&pumps(scanned(text)));
+}
+
+#[test]
+fn what_was_scanned_wrongly_is_named_by_its_line() {
+    let check = |text: &str, expect: Expect| expect.assert_eq(&said(scanned(text)));
+    check(
+        "",
+        expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        nothing was scanned: expected one barcode on each line
+    "#]],
+    );
+    check(
+        "P-1\nP-2\n(01)00643169001763(21)A2\n",
+        expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        line 1: "P-1" is no barcode, and no barcode follows it: scan the hospital's sticker first, then the label
+    "#]],
+    );
+    check(
+        "(01)00643169001763(21)A2\nP-9\n",
+        expect![[r#"
+        the list was not imported: 1 thing is wrong with it
+        line 2: "P-9" is no barcode, and no barcode follows it: scan the hospital's sticker first, then the label
+    "#]],
+    );
+    check(
+        "P-1\n(01)00643169001763(21)A1\nP-2\n(01)00643169001763(21)A1\n(01)00643169001764(21)A1\n",
+        expect![[r#"
+        the list was not imported: 2 things are wrong with it
+        line 4, column serial: "A1" is on line 2 already: expected a different one on each line
+        line 5, column udi: "(01)00643169001764(21)A1" has a GTIN whose check digit is 4, expected 3: a digit was read or typed wrongly
+    "#]],
+    );
 }
 
 #[test]

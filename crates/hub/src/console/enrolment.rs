@@ -156,7 +156,18 @@ pub(super) async fn api_withdraw(
 
 /// Imports a list of pumps: every row or none. Faults name line, column, value and what was expected.
 async fn import(console: &Console, caller: &Caller, bytes: &[u8]) -> Result<ManifestResult, Fault> {
-    let lines = match manifest::from_csv(bytes) {
+    let (devices, _) = super::devices::table(console).await?;
+    take(console, caller, manifest::from_bytes(bytes, &devices), "list of pumps imported").await
+}
+
+/// Puts what was read on the list of expected pumps, or says what was wrong with it.
+pub(super) async fn take(
+    console: &Console,
+    caller: &Caller,
+    read: Result<Vec<manifest::Line>, manifest::Faults>,
+    why: &str,
+) -> Result<ManifestResult, Fault> {
+    let lines = match read {
         Ok(lines) => lines,
         Err(faults) => return Ok(refused(faults)),
     };
@@ -169,7 +180,7 @@ async fn import(console: &Console, caller: &Caller, bytes: &[u8]) -> Result<Mani
             care_area: line.care_area.clone(),
         })
         .collect();
-    match console.store.expect_pumps(&expected, &decision(console, caller, "list of pumps imported")).await {
+    match console.store.expect_pumps(&expected, &decision(console, caller, why)).await {
         Ok(ids) => {
             console.changed();
             Ok(ManifestResult { added: ids.len() as u64, errors: Vec::new() })

@@ -33,6 +33,9 @@ const BODY: usize = 64 << 10;
 /// The most bytes of a manifest, which may be three times longer when it travels as a form.
 const MANIFEST: usize = 3 * (16 << 20);
 
+/// The most bytes of a setting, or of a list of 5,000 pumps' ids.
+const SETTING: usize = 512 << 10;
+
 /// The most bytes of an uploaded artifact or metadata file: the largest drug library and some room.
 const UPLOAD: usize = 32 << 20;
 
@@ -330,8 +333,9 @@ pub(super) fn query(uri: &Uri) -> Fields {
 /// The most bytes that a row's request may have.
 pub(super) const fn body_limit(id: RouteId) -> usize {
     match id {
-        RouteId::ApiManifestImport | RouteId::FormManifest => MANIFEST,
+        RouteId::ApiManifestImport | RouteId::FormManifest | RouteId::ApiScanImport | RouteId::FormScan => MANIFEST,
         RouteId::ApiReleaseUpload => UPLOAD,
+        RouteId::ApiRulesSet | RouteId::ApiProfilesSet | RouteId::ApiProfileAssign | RouteId::FormProfileAssign => SETTING,
         _ => BODY,
     }
 }

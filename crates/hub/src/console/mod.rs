@@ -12,7 +12,7 @@
 //! | `fault` | a refusal for people and for programs |
 //! | `fleet` | the fleet as derived just now, shared by all who look |
 //! | `views`, `words` | database rows to what people see, fixed words to sentences |
-//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `enrolment_requests`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
+//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `enrolment_requests`, `provisioning`, `devices`, `profiles`, `rules`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
 //! | `pictures`, `time_line` | SVG drawn on the server |
 //! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
 
@@ -21,6 +21,7 @@ mod app;
 mod assets;
 mod audit;
 mod csv;
+mod devices;
 mod enrolment;
 mod enrolment_requests;
 mod fault;
@@ -31,12 +32,15 @@ mod metrics;
 mod overview;
 mod page;
 mod pictures;
+mod profiles;
+mod provisioning;
 mod pump;
 mod pumps;
 mod quarantine;
 mod roll_over;
 mod rollouts;
 mod routes;
+mod rules;
 mod settings;
 mod sign_in;
 mod time_line;

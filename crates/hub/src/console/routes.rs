@@ -16,8 +16,8 @@ use super::app::Console;
 use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
-    admission, assets, audit, enrolment, enrolment_requests, live, metrics, overview, pump, pumps, quarantine,
-    roll_over, rollouts, settings, sign_in,
+    admission, assets, audit, devices, enrolment, enrolment_requests, live, metrics, overview, profiles, provisioning,
+    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in,
 };
 
 /// What answers for every address that is not in the table.
@@ -112,6 +112,16 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiEnrolmentRequests => on(m, enrolment_requests::api),
         RouteId::ApiEnrolmentApprove => on(m, enrolment_requests::api_approve),
         RouteId::ApiEnrolmentDeny => on(m, enrolment_requests::api_deny),
+        RouteId::ApiScanImport => on(m, devices::api_scan),
+        RouteId::ApiDevices => on(m, devices::api),
+        RouteId::ApiDeviceSet => on(m, devices::api_set),
+        RouteId::ApiDeviceForget => on(m, devices::api_forget),
+        RouteId::ApiRules => on(m, rules::api),
+        RouteId::ApiRulesSet => on(m, rules::api_set),
+        RouteId::ApiProfiles => on(m, profiles::api),
+        RouteId::ApiProfilesSet => on(m, profiles::api_set),
+        RouteId::ApiProfileAssign => on(m, profiles::api_assign),
+        RouteId::ApiProvisioning => on(m, provisioning::api),
         RouteId::ApiRollouts => on(m, rollouts::api),
         RouteId::ApiRolloutCreate => on(m, rollouts::api_create),
         RouteId::ApiRollout => on(m, rollouts::api_one),
@@ -144,6 +154,8 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::PageRollouts => on(m, rollouts::show_list),
         RouteId::PageRollout => on(m, rollouts::show_one),
         RouteId::PageEnrolment => on(m, enrolment::show_page),
+        RouteId::PageProvisioning => on(m, provisioning::show_page),
+        RouteId::PageRules => on(m, rules::show_page),
         RouteId::PageAudit => on(m, audit::show_page),
         RouteId::PageAuditCsv => on(m, audit::csv),
         RouteId::PageSettings => on(m, settings::show_page),
@@ -171,6 +183,11 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::FormManifest => on(m, enrolment::form_manifest),
         RouteId::FormEnrolmentApprove => on(m, enrolment_requests::form_approve),
         RouteId::FormEnrolmentDeny => on(m, enrolment_requests::form_deny),
+        RouteId::FormScan => on(m, devices::form_scan),
+        RouteId::FormDevice => on(m, devices::form),
+        RouteId::FormRules => on(m, rules::form),
+        RouteId::FormProfiles => on(m, profiles::form),
+        RouteId::FormProfileAssign => on(m, profiles::form_assign),
         RouteId::FormAuditVerify => on(m, audit::form_verify),
         RouteId::FormAccountCreate => on(m, settings::form_create),
         RouteId::FormAccountChange => on(m, settings::form_change),

@@ -6,6 +6,7 @@
 //! | `neighbours` | follows what other hubs on the same PostgreSQL decide |
 //! | `planner` | gives pumps their turn in rollouts, and keeps samples of adoption |
 
+pub mod first_goals;
 pub mod housekeeping;
 pub mod neighbours;
 pub mod planner;

@@ -49,8 +49,10 @@ pub struct Wiring {
 
 /// Gives pumps their turn. One per hub process.
 pub struct Planner {
-    store: Store,
-    wiring: Wiring,
+    pub(super) store: Store,
+    pub(super) wiring: Wiring,
+    /// The last pump that was looked at for a first goal; they are looked at a few at a time.
+    pub(super) newcomer: Option<PumpId>,
     /// The newest sample of each release, so that an unchanged one is not offered to the store again.
     sampled: BTreeMap<u64, (u64, u64, u64)>,
 }
@@ -65,7 +67,7 @@ impl Planner {
     /// A planner that has done nothing yet.
     #[must_use]
     pub const fn new(store: Store, wiring: Wiring) -> Self {
-        Self { store, wiring, sampled: BTreeMap::new() }
+        Self { store, wiring, newcomer: None, sampled: BTreeMap::new() }
     }
 
     /// Takes turns until `stop` says true or its sender is gone. What cannot be done now is told to the log and tried
@@ -84,17 +86,22 @@ impl Planner {
         }
     }
 
-    /// One turn: every running rollout in the order of its start. Returns how many goals were made. Of several hubs on
+    /// One turn: first goals, then every running rollout in the order of its start. Returns how many goals were made. Of several hubs on
     /// one PostgreSQL only one plans at a time; the others rest.
     ///
     /// # Errors
     /// Those of the store; what was saved before stays saved.
     pub async fn turn(&mut self) -> Result<usize, StoreError> {
-        let rollouts: Vec<RolloutRow> = self.store.rollouts().await?.into_iter().filter(may_move).collect();
-        if rollouts.is_empty() {
-            return Ok(0);
+        let all = self.store.rollouts().await?;
+        let first = self.first_goals(&all).await?;
+        if first > 0 {
+            (self.wiring.changed)();
         }
-        let Some(_turn) = self.store.planners_turn().await? else { return Ok(0) };
+        let rollouts: Vec<RolloutRow> = all.into_iter().filter(may_move).collect();
+        if rollouts.is_empty() {
+            return Ok(first);
+        }
+        let Some(_turn) = self.store.planners_turn().await? else { return Ok(first) };
         let now = (self.wiring.now)();
         let mut facts: Vec<PumpFacts> =
             self.store.all_pumps().await?.into_iter().map(|row| self.facts(row, now)).collect();
@@ -113,7 +120,7 @@ impl Planner {
         if made > 0 {
             (self.wiring.changed)();
         }
-        Ok(made)
+        Ok(first + made)
     }
 
     fn facts(&self, row: PumpRow, now: Time) -> PumpFacts {

@@ -344,6 +344,21 @@ impl Store {
         .await
     }
 
+    /// Pumps of a condition with one value, by id, at most so many.
+    pub(crate) async fn pumps_where(
+        &self,
+        condition: &str,
+        value: String,
+        most: u32,
+    ) -> Result<Vec<PumpRow>, StoreError> {
+        self.step("reading pumps", async {
+            let rows = query(format!("{SELECT} WHERE {condition} ORDER BY p.id LIMIT $2"));
+            let rows = rows.bind(value).bind(i64::from(most)).fetch_all(&self.core.read).await?;
+            rows.iter().map(PumpRow::read).collect()
+        })
+        .await
+    }
+
     /// A page of pumps.
     ///
     /// # Errors

@@ -51,7 +51,11 @@ mod tests {
 
     #[test]
     fn the_example_list_is_the_invented_hospital() {
-        let example = manifest::from_csv(include_bytes!("../../../../examples/pump-manifest.csv")).unwrap();
+        let example = manifest::from_csv(
+            include_bytes!("../../../../examples/pump-manifest.csv"),
+            &wardline_fleet::udi::Devices::default(),
+        )
+        .unwrap();
         assert_eq!(super::invented(24).unwrap(), example);
     }
 }

@@ -154,7 +154,7 @@ impl Demo {
             return Ok(self.pumps.map(|pumps| fleet::invented(usize::from(pumps))).transpose()?);
         };
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let lines = manifest::from_bytes(&bytes).map_err(|faults| {
+        let lines = manifest::from_bytes(&bytes, &wardline_fleet::udi::Devices::default()).map_err(|faults| {
             for fault in &faults.faults {
                 eprintln!("{}", print::safe(&fault.to_string()));
             }
