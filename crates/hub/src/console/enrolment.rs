@@ -232,24 +232,34 @@ struct EnrolmentPage {
     refused: Vec<store::Sighting>,
     may_enrol: bool,
     errors: Vec<RowError>,
-    manifest: String,
+    typed: Typed,
+    areas: Arc<std::collections::BTreeSet<String>>,
     section: enrolment_requests::Section,
 }
 
-async fn page(
+/// What a person typed or scanned, so that a refusal does not lose it.
+#[derive(Default)]
+pub(super) struct Typed {
+    pub manifest: String,
+    pub scans: String,
+    pub area: String,
+}
+
+pub(super) async fn page(
     console: &Console,
     caller: &Caller,
     done: Option<String>,
     errors: Vec<RowError>,
-    manifest: String,
+    typed: Typed,
 ) -> Result<Response, Fault> {
     let view = load(console).await?;
     let newest = store::PageRequest { page: 0, page_size: REFUSED };
     let refused = console.store.sightings(newest).await?.rows;
+    let areas = Arc::clone(&console.fleet.snapshot(console.now()).await?.areas);
     let mut frame = Frame::new("Enrolment", "enrolment", Some(caller), console.now()).done(done);
     frame.live = errors.is_empty();
     let (section, may_enrol) = (enrolment_requests::Section::load(console).await?, caller.may(Permission::EnrolPumps));
-    show(&EnrolmentPage { frame, view, refused, may_enrol, errors, manifest, section })
+    show(&EnrolmentPage { frame, view, refused, may_enrol, errors, typed, areas, section })
 }
 
 /// `GET /enrolment`.
@@ -261,7 +271,7 @@ pub(super) async fn show_page(
     let fields = query(&uri);
     let done = (fields.get("done") == "imported")
         .then(|| format!("{} put on the list.", pumps(&fields.get("n").parse().unwrap_or(0))));
-    page(&console, &caller, done, Vec::new(), String::new()).await
+    page(&console, &caller, done, Vec::new(), Typed::default()).await
 }
 
 /// `POST /enrolment/manifest`.
@@ -275,7 +285,7 @@ pub(super) async fn form_manifest(
     if result.errors.is_empty() {
         return Ok(Redirect::to(&format!("/enrolment?done=imported&n={}", result.added)).into_response());
     }
-    page(&console, &caller, None, result.errors, text.into()).await
+    page(&console, &caller, None, result.errors, Typed { manifest: text.into(), ..Typed::default() }).await
 }
 
 struct Card {

@@ -16,6 +16,7 @@ use wardline_api::types::{Attention, AttentionCount, LinkState, PumpPage, PumpQu
 use wardline_model::{Lifecycle, PumpId, Time};
 use wardline_store::{self as store, Store, StoreError};
 
+use super::provisioning::{Known, OnItsWay};
 use super::views::{self, Coming};
 use crate::changes::{Changes, Touched};
 
@@ -41,6 +42,10 @@ pub(super) struct Snapshot {
     made: Instant,
     cost: Duration,
     coming: Coming,
+    /// What is known of new pumps besides their rows.
+    known: Arc<Known>,
+    /// How far the new ones have come, in the order of `rows`.
+    ways: Vec<Option<Arc<OnItsWay>>>,
     /// What is searched, in lower case, in the order of `rows`.
     haystacks: Arc<Vec<String>>,
     places: Arc<BTreeMap<PumpId, usize>>,
@@ -171,9 +176,11 @@ impl Snapshot {
     async fn make(store: &Store, now: Time) -> Result<Self, StoreError> {
         let started = Instant::now();
         let coming = views::coming(&store.rollouts().await?);
-        let mut rows: Vec<Arc<PumpRow>> =
-            store.all_pumps().await?.iter().map(|row| Arc::new(views::pump_row(row, &coming, now))).collect();
-        rows.sort_by(|a, b| a.asset_tag.cmp(&b.asset_tag));
+        let known = Known::load(store, now).await?;
+        let mut fleet = store.all_pumps().await?;
+        fleet.sort_by(|a, b| a.asset_tag.cmp(&b.asset_tag));
+        let rows: Vec<Arc<PumpRow>> = fleet.iter().map(|row| Arc::new(views::pump_row(row, &coming, now))).collect();
+        let ways = fleet.iter().map(|row| known.of(row, &coming, now).map(Arc::new)).collect();
         let haystacks = rows.iter().map(|row| haystack(row)).collect();
         let areas = rows.iter().map(|row| row.care_area.to_string()).collect();
         let places = rows.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
@@ -183,6 +190,8 @@ impl Snapshot {
             made: started,
             cost: started.elapsed(),
             coming,
+            known: Arc::new(known),
+            ways,
             haystacks: Arc::new(haystacks),
             places: Arc::new(places),
             areas: Arc::new(areas),
@@ -192,6 +201,7 @@ impl Snapshot {
     /// Puts a pump in its place; false when it has none, or would be found by other words.
     fn put(&mut self, row: &store::PumpRow, now: Time) -> bool {
         let Some(&place) = self.places.get(&row.id) else { return false };
+        let way = self.known.of(row, &self.coming, now).map(Arc::new);
         let row = views::pump_row(row, &self.coming, now);
         if self.rows[place].asset_tag != row.asset_tag || self.rows[place].care_area != row.care_area {
             return false;
@@ -201,12 +211,23 @@ impl Snapshot {
             Arc::make_mut(&mut self.haystacks)[place] = hay;
         }
         self.rows[place] = Arc::new(row);
+        self.ways[place] = way;
         true
     }
 
     /// Every pump, in the order of the tags.
     pub(super) fn all(&self) -> impl Iterator<Item = &PumpRow> + Clone {
         self.rows.iter().map(|row| &**row)
+    }
+
+    /// Every new pump, in the order of the tags, with how far it has come.
+    pub(super) fn on_their_way(&self) -> impl Iterator<Item = (&PumpRow, &OnItsWay)> + Clone {
+        self.rows.iter().zip(&self.ways).filter_map(|(row, way)| Some((&**row, way.as_deref()?)))
+    }
+
+    /// What is known of new pumps besides their rows.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Every pump that fits, in order.
