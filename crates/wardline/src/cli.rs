@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fault::EXIT_CODES;
 use crate::{
-    account, audit, backup, ca, completions, demo, doctor, enrol, init, login, pump, pumps, quarantine, radius,
-    release, rollout, serve, sim,
+    account, audit, backup, ca, completions, demo, doctor, enrol, init, login, profile, pump, pumps, quarantine,
+    radius, release, rollout, serve, sim,
 };
 
 const TOUR: &str = "\
@@ -75,6 +75,8 @@ enum Command {
     Rollout(rollout::Rollout),
     /// Expect new pumps and give them one-time codes
     Enrol(enrol::Enrol),
+    /// Say what a new pump starts with, and which care area gets what
+    Profile(profile::Profile),
     /// Read and verify who decided what
     Audit(audit::Audit),
     /// People who may sign in
@@ -114,6 +116,7 @@ impl Cli {
             Command::Release(release) => release::run(release, &access),
             Command::Rollout(rollout) => rollout.run(&access),
             Command::Enrol(enrol) => enrol.run(&access),
+            Command::Profile(profile) => profile.run(&access),
             Command::Audit(audit) => audit.run(&access),
             Command::Account(account) => account.run(&access),
             Command::Token(token) => token.run(&access),

@@ -7,6 +7,8 @@ use wardline_api::types::{Enrolment, ExpectedPump, MadeCodes, NewCodes};
 use crate::cli::Access;
 use crate::client::{Client, typed};
 use crate::enrol_requests::Decide;
+pub use crate::enrol_rules::devices;
+use crate::enrol_rules::{Device, Progress, Rules, Scan, list_devices};
 use crate::pumps::Import;
 use crate::{print, target};
 
@@ -28,6 +30,16 @@ enum EnrolCommand {
     Expect(Import),
     /// Make one-time codes; they are shown once and kept nowhere
     Codes(Codes),
+    /// Expect the pumps of a delivery by scanning their barcodes
+    Scan(Scan),
+    /// How far each new pump has come, and what it waits for
+    Progress(Progress),
+    /// Say which model a product of a barcode is
+    Device(Device),
+    /// Which product of a barcode is which model
+    Devices,
+    /// Who may enrol without a person
+    Rules(Rules),
     /// Withdraw codes that were not used: they stop working at once
     Withdraw(Withdraw),
     /// Pumps that proved themselves and wait for your yes, because a rule asks a person first
@@ -66,6 +78,11 @@ impl Enrol {
             EnrolCommand::Approvals => crate::enrol_requests::list(&Client::open(access)?, access),
             EnrolCommand::Approve(decide) => decide.run(&Client::open(access)?, access, RouteId::ApiEnrolmentApprove),
             EnrolCommand::Deny(decide) => decide.run(&Client::open(access)?, access, RouteId::ApiEnrolmentDeny),
+            EnrolCommand::Scan(scan) => scan.run(&Client::open(access)?, access),
+            EnrolCommand::Progress(progress) => progress.run(&Client::open(access)?, access),
+            EnrolCommand::Device(device) => device.run(&Client::open(access)?, access),
+            EnrolCommand::Devices => list_devices(&Client::open(access)?, access),
+            EnrolCommand::Rules(rules) => rules.run(&Client::open(access)?, access),
             EnrolCommand::Withdraw(withdraw) => withdraw.run(&Client::open(access)?),
         }
     }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{Attention, LinkState, ManifestResult, PumpPage, PumpSort};
 use wardline_fleet::manifest;
+use wardline_fleet::udi::Devices;
 use wardline_model::Lifecycle;
 
 use crate::cli::Access;
@@ -69,7 +70,8 @@ struct List {
     size: u32,
 }
 
-/// Expects the pumps of a file. The columns are asset_tag, model, serial, care_area and, if you like, mac and note.
+/// Expects the pumps of a file. The columns are asset_tag, care_area, model and serial (or udi, the pump's barcode in GS1
+/// form, beside or instead of them) and, if you like, mac and note.
 #[derive(Args)]
 pub struct Import {
     /// A CSV file (UTF-8) or .xlsx workbook with a header row
@@ -142,7 +144,7 @@ impl Import {
     /// Checks the file here, so that faults are told without a hub, and then sends it.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
         let bytes = std::fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
-        let lines = match manifest::from_bytes(&bytes) {
+        let lines = match read(&bytes, access) {
             Ok(lines) => lines,
             Err(faults) => return Err(refuse(access, &faults)),
         };
@@ -154,32 +156,43 @@ impl Import {
         if access.json {
             return print::json(&answer);
         }
-        let result: ManifestResult = typed(answer)?;
-        if !result.errors.is_empty() {
-            for error in result.errors.iter().take(MOST_TOLD) {
-                let (line, value) = (error.line, &error.value);
-                let expected = print::safe(&error.expected);
-                if error.column.is_empty() {
-                    eprintln!("line {line}: {value:?}: {expected}");
-                } else {
-                    eprintln!("line {line}, column {}: {value:?} {expected}", print::safe(&error.column));
-                }
-            }
-            if result.errors.len() > MOST_TOLD {
-                eprintln!("… and {} more", result.errors.len() - MOST_TOLD);
-            }
-            return Err(Fault::ends(
-                Exit::NotInOrder,
-                "nothing was imported; correct the lines above and import again",
-            ));
-        }
-        println!(
-            "{} pumps are expected now. They enrol with their maker's certificate, or with a code of",
-            result.added
-        );
-        println!("`wardline enrol codes`.");
-        Ok(())
+        told(typed(answer)?)
     }
+}
+
+/// Reads a file here. What a barcode's product is, the hub knows; it is asked only when the file needs it.
+fn read(bytes: &[u8], access: &Access) -> Result<Vec<manifest::Line>, manifest::Faults> {
+    let first = manifest::from_bytes(bytes, &Devices::default());
+    match first {
+        Err(faults) if faults.faults.iter().any(|fault| fault.column == "udi") => {
+            // Without a hub the file's own faults are what can be said.
+            let known = Client::open(access).and_then(|client| crate::enrol::devices(&client));
+            known.map_or(Err(faults), |devices| manifest::from_bytes(bytes, &devices))
+        }
+        other => other,
+    }
+}
+
+/// Says what an import did.
+pub fn told(result: ManifestResult) -> anyhow::Result<()> {
+    if !result.errors.is_empty() {
+        for error in result.errors.iter().take(MOST_TOLD) {
+            let (line, value) = (error.line, &error.value);
+            let expected = print::safe(&error.expected);
+            if error.column.is_empty() {
+                eprintln!("line {line}: {value:?}: {expected}");
+            } else {
+                eprintln!("line {line}, column {}: {value:?} {expected}", print::safe(&error.column));
+            }
+        }
+        if result.errors.len() > MOST_TOLD {
+            eprintln!("… and {} more", result.errors.len() - MOST_TOLD);
+        }
+        return Err(Fault::ends(Exit::NotInOrder, "nothing was imported; correct the lines above and import again"));
+    }
+    println!("{} pumps are expected now. They enrol with their maker's certificate, or with a code of", result.added);
+    println!("`wardline enrol codes`.");
+    Ok(())
 }
 
 fn refuse(access: &Access, faults: &manifest::Faults) -> anyhow::Error {

@@ -36,9 +36,7 @@ fn report(active: Option<u64>) -> Report {
 }
 
 fn profile(wanted: Wanted) -> Profile {
-    let mut wants = PerKind::default();
-    wants.drug_library = wanted;
-    Profile(wants)
+    Profile(PerKind { drug_library: wanted, ..PerKind::default() })
 }
 
 /// What becomes of the library of a pump that came half an hour ago.

@@ -335,7 +335,9 @@ pub(super) const fn body_limit(id: RouteId) -> usize {
     match id {
         RouteId::ApiManifestImport | RouteId::FormManifest | RouteId::ApiScanImport | RouteId::FormScan => MANIFEST,
         RouteId::ApiReleaseUpload => UPLOAD,
-        RouteId::ApiRulesSet | RouteId::ApiProfilesSet | RouteId::ApiProfileAssign | RouteId::FormProfileAssign => SETTING,
+        RouteId::ApiRulesSet | RouteId::ApiProfilesSet | RouteId::ApiProfileAssign | RouteId::FormProfileAssign => {
+            SETTING
+        }
         _ => BODY,
     }
 }

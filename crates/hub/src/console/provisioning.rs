@@ -15,7 +15,7 @@ use wardline_api::Permission;
 use wardline_api::types::{Attention, ProgressRow, Provisioning, PumpRow, StageCount};
 use wardline_fleet::profile::{Book, Newcomer, Offers, ProfileName, first_goal};
 use wardline_fleet::progress::{Evidence, NEW_FOR, Progress, Stage, TurnedAway, progress};
-use wardline_model::{CareArea, Kind, Lifecycle, Owner, PerKind, PumpId, Time};
+use wardline_model::{CareArea, Kind, Lifecycle, PerKind, PumpId, Time};
 use wardline_store::{self as store, Store, StoreError};
 
 use super::app::Console;
@@ -178,7 +178,10 @@ impl Filter {
         let rows = found.iter().skip((page as usize - 1) * size).take(size);
         Provisioning {
             answer: answer(&all),
-            stages: counts.iter().map(|(stage, pumps)| StageCount { stage: stage.as_str().into(), pumps: *pumps }).collect(),
+            stages: counts
+                .iter()
+                .map(|(stage, pumps)| StageCount { stage: stage.as_str().into(), pumps: *pumps })
+                .collect(),
             total: total as u64,
             page,
             size: self.size,

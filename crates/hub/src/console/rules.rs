@@ -14,7 +14,7 @@ use wardline_api::Permission;
 use wardline_api::types::{EnrolmentRules, NewEnrolmentRules, RuleCount};
 use wardline_fleet::approval::{Network, Policy, Rule, RuleName, Then};
 use wardline_fleet::lifecycle::Reason;
-use wardline_fleet::profile::Book;
+use wardline_fleet::profile::{Book, Profile, ProfileName};
 use wardline_model::{CareArea, Kind, Model, Span};
 use wardline_store::{Entry, Setting};
 
@@ -141,8 +141,20 @@ struct RulesPage {
     devices: Vec<(String, Model)>,
     areas: Arc<BTreeSet<String>>,
     kinds: [Kind; 5],
+    /// What may become of everybody else, and which of it does.
+    otherwise: [(Then, bool); 3],
     may_set: bool,
     may_enrol: bool,
+}
+
+impl RulesPage {
+    fn wish(&self, profile: &Profile, kind: &Kind) -> String {
+        wish(profile.0.get(*kind))
+    }
+
+    fn is_usual(&self, name: &ProfileName) -> bool {
+        self.book.otherwise.as_ref() == Some(name)
+    }
 }
 
 fn in_words(console: &Console, rule: &Rule) -> String {
@@ -192,6 +204,7 @@ pub(super) async fn show_page(
         "device" => Some("The table of products is changed."),
         _ => None,
     };
+    let otherwise = Then::ALL.map(|then| (then, then == policy.otherwise));
     let frame = Frame::new("Provisioning rules", "provisioning", Some(&caller), console.now());
     show(&RulesPage {
         frame: frame.done(done.map(Into::into)).still(),
@@ -203,6 +216,7 @@ pub(super) async fn show_page(
         devices: devices.iter().map(|(gtin, model)| (gtin.to_string(), model.clone())).collect(),
         areas: Arc::clone(&snapshot.areas),
         kinds: Kind::ALL,
+        otherwise,
         may_set: caller.may(Permission::SetEnrolmentRules),
         may_enrol: caller.may(Permission::EnrolPumps),
     })

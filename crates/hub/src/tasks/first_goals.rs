@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wardline_fleet::profile::{
-    Book, Newcomer, Offers, ProfileName, Published, RolledOut, RolloutStanding, first_goal,
-};
+use wardline_fleet::profile::{Book, Newcomer, Offers, ProfileName, Published, RolledOut, RolloutStanding, first_goal};
 use wardline_model::{Digest, Goal, Kind, Outcome, PumpId, ReleaseRef, Report, Time};
 use wardline_store::{
     Actor, Decision, Entry, NewGoal, PumpRow, ReleaseState, RolloutRow, RolloutState, Setting, Store, StoreError,
@@ -37,11 +35,7 @@ pub async fn offers(store: &Store, disproved: &BTreeSet<Digest>) -> Result<Offer
     offers_of(store, &store.rollouts().await?, disproved).await
 }
 
-async fn offers_of(
-    store: &Store,
-    rollouts: &[RolloutRow],
-    disproved: &BTreeSet<Digest>,
-) -> Result<Offers, StoreError> {
+async fn offers_of(store: &Store, rollouts: &[RolloutRow], disproved: &BTreeSet<Digest>) -> Result<Offers, StoreError> {
     let mut published = Vec::new();
     for kind in Kind::ALL {
         let releases = store.releases(kind).await?;
@@ -135,11 +129,7 @@ impl Planner {
         };
         let new: Vec<NewGoal> = goals
             .iter()
-            .map(|goal| NewGoal {
-                pump: goal.pump,
-                generation: goal.generation,
-                signed: (self.wiring.sign_goal)(goal),
-            })
+            .map(|goal| NewGoal { pump: goal.pump, generation: goal.generation, signed: (self.wiring.sign_goal)(goal) })
             .collect();
         let entry = match goals {
             [one] => {
