@@ -27,7 +27,7 @@ pub use event::{Event, EventBody, Sequence};
 pub use goal::{Generation, Goal, GoalSlot, ReleaseRef, Version};
 pub use id::{AssetTag, CareArea, Model, NameError, PumpId, PumpIdError, Serial, check_name};
 pub use kind::{Kind, KindRow, PerKind, Proof, Switch, SwitchWhen, TouchesTherapy};
-pub use lifecycle::{Lifecycle, QuarantineLevel};
+pub use lifecycle::{Ending, Lifecycle, QuarantineLevel};
 pub use outcome::{Disproof, Outcome, Refusal};
 pub use report::{Report, SlotReport, SlotState};
 pub use role::Role;

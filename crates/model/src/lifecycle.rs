@@ -70,6 +70,47 @@ impl FromStr for Lifecycle {
     }
 }
 
+/// Why a pump is to forget everything that makes it a pump of this hospital.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It has come to the end of its life.
+    Retired,
+    /// Nobody knows where it is.
+    Lost,
+    /// It goes back to whoever lent it.
+    LoanerReturn,
+}
+
+impl Ending {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Retired, Self::Lost, Self::LoanerReturn];
+
+    /// The word in signed orders and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retired => "retired",
+            Self::Lost => "lost",
+            Self::LoanerReturn => "loaner-return",
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Ending {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ending = Self::ALL.into_iter().find(|ending| ending.as_str() == text);
+        ending.ok_or("expected retired, lost or loaner-return")
+    }
+}
+
 /// How hard a quarantine bites. From the mildest to the hardest; none of them reaches therapy (N8).
 ///
 /// | level | lifecycle | link | what goes over the link | certificate |

@@ -21,7 +21,11 @@ const TYPE: &str = "wardline-goal";
 /// Signs a goal with the hub's goal key.
 #[must_use]
 pub fn sign(goal: &Goal, key: &SigningKey) -> Vec<u8> {
-    let signed = to_value(goal);
+    signed_with(to_value(goal), key)
+}
+
+/// With the goal key's signature, as it travels.
+pub(crate) fn signed_with(signed: Value, key: &SigningKey) -> Vec<u8> {
     let public = PublicKey::from(key.verifying_key());
     let signature = key.sign(&signed.to_canonical()).to_bytes();
     let entry = object([("keyid", public.id().into()), ("sig", hex(&signature).into())]);
@@ -60,7 +64,11 @@ fn parsed(bytes: &[u8]) -> Result<Value, Why> {
 }
 
 fn checked(bytes: &[u8], goal_key: &PublicKey) -> Result<Goal, Why> {
-    let value = parsed(bytes)?;
+    from_value(&signed_by(&parsed(bytes)?, goal_key)?)
+}
+
+/// What was signed, once the goal key's signature over it holds.
+pub(crate) fn signed_by(value: &Value, goal_key: &PublicKey) -> Result<Value, Why> {
     let signed = value.get("signed").ok_or(Why::Shape("signed"))?;
     let entries = value.get("signatures").and_then(Value::as_array).ok_or(Why::Shape("signatures"))?;
     let id = goal_key.id();
@@ -72,7 +80,7 @@ fn checked(bytes: &[u8], goal_key: &PublicKey) -> Result<Goal, Why> {
         .collect();
     let signers = Signers { key_ids: [id.clone()].into(), threshold: 1 };
     threshold::check(&signed.to_canonical(), &signatures, &signers, &Keys::from([(id, goal_key.clone())]))?;
-    from_value(signed)
+    Ok(signed.clone())
 }
 
 fn to_value(goal: &Goal) -> Value {

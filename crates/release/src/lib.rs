@@ -11,6 +11,7 @@
 //! | [`goal`] | goals, signed by the hub |
 //! | [`anchors`] | a set of trust anchors: the artifact of that kind |
 //! | [`author`] | making metadata: what `wardline release` writes |
+//! | [`wipe`] | the order to forget everything, signed by the hub, and the pump's receipt |
 //! | [`threshold`] | the one check of signatures, used by all of them |
 #![no_std]
 
@@ -30,6 +31,7 @@ mod release;
 pub mod therapy;
 pub mod threshold;
 mod verified;
+pub mod wipe;
 
 pub use refused::{Refused, Why};
 pub use release::{Release, release_path, required_role, sha256};

@@ -18,3 +18,11 @@ pub const MAX_SIGNATURES: usize = 64;
 pub const MAX_GOAL_BYTES: u64 = 16_384;
 /// Longest drug library: the largest published ones have some 10,000 entries of under 1 KB.
 pub const MAX_DRUG_LIBRARY_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest signed wipe order: a few certificates of one pump.
+pub const MAX_WIPE_ORDER_BYTES: u64 = 8_192;
+/// Longest wipe receipt: the names of the files, and two signatures.
+pub const MAX_WIPE_RECEIPT_BYTES: u64 = 16_384;
+/// Most certificates that a wipe order names: one in use and one that is to follow, with room.
+pub const MAX_WIPE_CERTIFICATES: usize = 8;
+/// Most files that a wipe receipt names; the rest are counted.
+pub const MAX_WIPE_FILES: usize = 64;

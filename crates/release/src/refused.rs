@@ -109,9 +109,12 @@ pub enum Why {
     /// Its own words about itself do not agree with what was asked.
     #[error("it is not the {0} release that was asked for")]
     NotWhatWasAsked(Kind),
-    /// A goal for another pump.
-    #[error("the goal is for pump {0}")]
+    /// For another pump.
+    #[error("it is for pump {0}")]
     OtherPump(PumpId),
+    /// A wipe order for certificates that the pump does not have: given before it enrolled anew, and played back.
+    #[error("it is for a certificate that this pump does not have: it was given in an earlier life of the pump")]
+    OtherLife,
     /// A goal that is not newer than the one held.
     #[error("goal {got} is not newer than goal {held}, which the pump already holds")]
     NotNewer {
@@ -139,7 +142,7 @@ impl Refused {
     pub const fn refusal(&self) -> Refusal {
         match &self.why {
             Why::Json(_) | Why::Shape(_) | Why::Unsupported(_) | Why::Signatures { .. } => Refusal::Signatures,
-            Why::NotListed | Why::WrongRole { .. } | Why::OtherPump(_) => Refusal::Signatures,
+            Why::NotListed | Why::WrongRole { .. } | Why::OtherPump(_) | Why::OtherLife => Refusal::Signatures,
             Why::Expired(_) | Why::Rollback { .. } | Why::WrongVersion { .. } | Why::Vanished(_) => Refusal::Stale,
             Why::Missing | Why::NotNewer { .. } | Why::TooManySteps(_) => Refusal::Stale,
             Why::Digest { .. } | Why::Length { .. } => Refusal::Digest,
