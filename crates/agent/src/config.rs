@@ -1,6 +1,7 @@
 //! What a maker or hospital sets for one pump: one JSON file, checked as a whole before anything starts.
 //!
-//! It holds no secret but, for a pump without a birth certificate, the one-time code of its first enrolment.
+//! It holds no secret but, for a pump without a birth certificate, the one-time code of its first enrolment, and that only
+//! when it is not given as a file of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -148,6 +149,22 @@ pub enum Enrolment {
         /// The code.
         code: String,
     },
+    /// By such a code in a file of its own, which is overwritten and removed once the code is used.
+    CodeFile {
+        /// The hospital's root certificate, PEM.
+        root: PathBuf,
+        /// The file that holds the code.
+        file: PathBuf,
+    },
+}
+
+impl Enrolment {
+    /// The hospital's root certificate.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        let (Self::Birth { root, .. } | Self::Code { root, .. } | Self::CodeFile { root, .. }) = self;
+        root
+    }
 }
 
 /// Why a configuration cannot be used. Each says what to change.

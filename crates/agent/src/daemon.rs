@@ -7,6 +7,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `daemon.rs` | start, loop, time |
+//! | `life.rs` | from the lock on the state folder to the wipe |
 //! | `carry.rs` | the machine's effects, carried out |
 //! | `heard.rs` | what the controller and the hub say, as inputs of the machine |
 //! | `who.rs` | identity, goal key, downloads |
@@ -14,6 +15,7 @@
 
 mod carry;
 mod heard;
+mod life;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -23,25 +25,24 @@ pub use status::{Status, read_status};
 pub use who::Known;
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
-use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time, covers};
+use tokio::time::{Instant, sleep_until};
+use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time};
 use wardline_pump::{Boot, Effect, Expected, FetchProblem, Input, Journal, LinkEpoch, Machine, Rules, Supports};
 use wardline_wire::link::pump_frame;
 
-use crate::aside::aside;
 use crate::clock::{self, now};
-use crate::config::{Config, Keys};
+use crate::config::Config;
 use crate::controller::{Bundle, Place, Port};
 use crate::fault::{Fault, Killed};
-use crate::identity::KeyHome;
+use crate::identity::{Farewell, KeyHome};
 use crate::outbox::Outbox;
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Session;
 use crate::trust::Trust;
+use life::{Renewal, live};
 use who::Who;
 
 /// How long reports are gathered before one is sent: a nurse who titrates makes one report, not ten.
@@ -49,12 +50,6 @@ const REPORT_AFTER: Duration = Duration::from_millis(500);
 
 /// How long after a failed write the next one is tried.
 const DISK_AGAIN: Duration = Duration::from_secs(5);
-
-/// How long after a TPM did not open the state folder it is asked again, at first …
-const DEVICE_AGAIN: Duration = Duration::from_secs(2);
-
-/// … and at most: a technician who has seen to it stands beside the pump.
-const DEVICE_AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Why an agent ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -100,10 +95,7 @@ pub async fn run_renewing_with(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let mut stop = pin!(stop);
-    let Some(mut daemon) = Daemon::start(config, controller, fault, None, stop.as_mut()).await? else { return Ok(()) };
-    daemon.identity.renew_now();
-    daemon.work(stop).await
+    live(config, controller, fault, None, Renewal::AtOnce, stop).await
 }
 
 /// As [`run`], with a fault that lets it die at one of its effects.
@@ -117,10 +109,10 @@ pub async fn run_with(
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     match fault.observer().cloned() {
-        None => live(config, controller, fault, None, stop).await,
+        None => live(config, controller, fault, None, Renewal::WhenDue, stop).await,
         // Boxed, so that an agent that nobody watches has no room for it.
         Some(watched) => {
-            let watched_life = live(config, controller, fault, None, stop);
+            let watched_life = live(config, controller, fault, None, Renewal::WhenDue, stop);
             Box::pin(clock::WATCHED.scope(watched, watched_life)).await
         }
     }
@@ -137,48 +129,16 @@ pub async fn run_as(
     fault: Fault,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    live(config, controller, fault, Some(known), stop).await
+    live(config, controller, fault, Some(known), Renewal::WhenDue, stop).await
 }
 
-async fn live(
-    config: Config,
-    controller: Place,
-    fault: Fault,
-    known: Option<Known>,
-    stop: impl Future<Output = ()>,
-) -> Result<(), DaemonError> {
-    let mut stop = pin!(stop);
-    match Daemon::start(config, controller, fault, known, stop.as_mut()).await? {
-        Some(mut daemon) => daemon.work(stop).await,
-        None => Ok(()),
-    }
-}
-
-/// Opens the state folder. A TPM that cannot be reached, or is locked, is asked again for as long as it takes: meanwhile
-/// there is no link, and therapy does not know of any of this (N1).
-async fn opened(
-    config: &Config,
-    fault: &Fault,
-    mut stop: Pin<&mut impl Future<Output = ()>>,
-) -> Result<Option<Sealing>, DaemonError> {
-    covers!("N1");
-    let is_slow = matches!(config.keys, Keys::Tpm2 { .. });
-    let mut wait = DEVICE_AGAIN;
-    loop {
-        let (of, fault) = (config.clone(), fault.clone());
-        match aside(is_slow, async move { Sealing::of(&of, fault) }).await {
-            Ok(sealing) => return Ok(Some(sealing)),
-            Err(error) if error.may_heal() => {
-                tracing::error!(%error, again_in_s = wait.as_secs(), "the state folder does not open yet; there is no link");
-                status::Writer::new(config).link(None, &error.to_string());
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = stop.as_mut() => return Ok(None),
-            () = sleep(wait) => wait = (wait * 2).min(DEVICE_AGAIN_AT_MOST),
-        }
-    }
+/// Why the loop ended without trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// The hub ordered the pump wiped, and that is written down.
+    Wiping,
 }
 
 type Fetching = std::pin::Pin<Box<dyn Future<Output = (ReleaseRef, Result<(Expected, Bundle), FetchProblem>)> + Send>>;
@@ -186,8 +146,9 @@ type Fetching = std::pin::Pin<Box<dyn Future<Output = (ReleaseRef, Result<(Expec
 struct Daemon {
     config: Config,
     sealing: Sealing,
-    /// Held for as long as the agent lives, so that no second one works on the same folder.
-    _lock: File,
+    /// The hub ordered this pump wiped.
+    farewell: Option<Farewell>,
+    wipe_again: Option<Instant>,
     outbox: Outbox,
     session: Session,
     port: Port,
@@ -220,28 +181,7 @@ struct HoldOnPort {
 }
 
 impl Daemon {
-    /// Starts on the state folder, once it opens. `None` when the agent was stopped before.
-    async fn start(
-        config: Config,
-        controller: Place,
-        fault: Fault,
-        known: Option<Known>,
-        stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Option<Self>, DaemonError> {
-        let lock = lock(&config)?;
-        match opened(&config, &fault, stop).await? {
-            Some(sealing) => Self::start_on(config, controller, sealing, known, lock).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn start_on(
-        config: Config,
-        controller: Place,
-        sealing: Sealing,
-        known: Option<Known>,
-        lock: File,
-    ) -> Result<Self, DaemonError> {
+    fn start(config: Config, controller: Place, sealing: Sealing, known: Option<Known>) -> Result<Self, DaemonError> {
         // The agent's own tests, which let it die at every effect, do not wait for the back-off either. Nobody else is let
         // off it: simulated pumps must not knock harder than real ones.
         let is_tested = cfg!(test) && sealing.fault().is_set();
@@ -259,7 +199,6 @@ impl Daemon {
             config,
             session: session.with_slow_key(KeyHome::of(&sealing).is_slow()),
             sealing,
-            _lock: lock,
             outbox,
             port: Port::new(controller),
             identity,
@@ -278,6 +217,8 @@ impl Daemon {
             is_held: false,
             disk_again: None,
             status,
+            farewell: None,
+            wipe_again: None,
         };
         daemon.known_identity();
         Ok(daemon)
@@ -317,17 +258,19 @@ impl Daemon {
         self.config.state.join("slots")
     }
 
-    async fn work(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
-        let mut stop = pin!(stop);
+    async fn work(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<Ended, DaemonError> {
         loop {
+            if self.begin_to_wipe()? {
+                return Ok(Ended::Wiping);
+            }
             self.carry_out()?;
             self.send_what_waits()?;
             let wake = self.next_wake();
             tokio::select! {
                 biased;
-                () = &mut stop => {
+                () = stop.as_mut() => {
                     self.session.stop();
-                    return Ok(());
+                    return Ok(Ended::Stopped);
                 }
                 heard = self.port.next() => self.heard(heard)?,
                 happened = self.session.next() => self.happened(happened)?,
@@ -351,7 +294,7 @@ impl Daemon {
         let machine = self.machine.as_ref().and_then(Machine::wake).map(|(at, _)| instant(at));
         let hold = self.hold.granted.map(|(_, until)| until);
         let report = self.report_at.filter(|_| self.session.is_up());
-        [machine, hold, report, self.disk_again].into_iter().flatten().min().unwrap_or_else(far_away)
+        [machine, hold, report, self.disk_again, self.wipe_again].into_iter().flatten().min().unwrap_or_else(far_away)
     }
 
     fn time_came(&mut self) {
@@ -362,8 +305,8 @@ impl Daemon {
             self.hold.granted = None;
             self.step(Input::Controller(wardline_pump::Controller::HoldBroken(wardline_pump::HoldId(hold))));
         }
-        if self.disk_again.is_some_and(|at| at <= now) {
-            self.disk_again = None;
+        for again in [&mut self.disk_again, &mut self.wipe_again] {
+            again.take_if(|at| *at <= now);
         }
         self.step(Input::Timer);
     }
@@ -421,16 +364,6 @@ async fn ready<T>(future: &mut Option<std::pin::Pin<Box<dyn Future<Output = T> +
         }
         None => std::future::pending().await,
     }
-}
-
-fn lock(config: &Config) -> Result<File, DaemonError> {
-    let io = |source| SealedError::Io { doing: "making", path: config.state.clone(), source };
-    // Nobody else on the pump has business here.
-    let mut folder = std::fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(folder.recursive(true), 0o700).create(&config.state).map_err(io)?;
-    let lock = File::create(config.state.join("lock")).map_err(io)?;
-    lock.try_lock().map_err(|_| DaemonError::InUse(config.state.display().to_string()))?;
-    Ok(lock)
 }
 
 /// When this moment by the pump's clock will be, at most an hour from now: a clock that jumps must not make it sleep.

@@ -17,9 +17,11 @@
 //! | `request.rs` | certificate requests, and reading what came back |
 //! | `est.rs` | the HTTPS client of the hub's enrolment listener |
 //! | `steps.rs` | enrol, provision, renew, prove: one step from what is kept to what is kept next |
+//! | `farewell.rs` | asking for a wipe order, and handing in its receipt |
 //! | `pace.rs` | when the next step is due |
 
 mod est;
+mod farewell;
 mod kept;
 mod key;
 mod pace;
@@ -28,6 +30,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use farewell::{Farewell, ask as ask_farewell, hand_in, sign as sign_farewell};
 pub(crate) use kept::{FILE, Kept};
 pub(crate) use key::KeyHome;
 pub(crate) use pace::Pace;

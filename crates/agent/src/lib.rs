@@ -17,6 +17,7 @@
 //! | `session` | the live link over time: back-off, greeting, heartbeat |
 //! | `trust` | whom the pump believes to be its hub: the slot of trust anchors |
 //! | `controller` | the port to the therapy controller |
+//! | `wipe` | the end of a pump's life: key first, then the rest, and a receipt |
 //! | `daemon` | the one loop that owns the state |
 
 mod aside;
@@ -37,6 +38,7 @@ pub mod session;
 pub mod tpm;
 mod trust;
 pub mod tuf;
+pub mod wipe;
 
 /// The agent's own version, as it tells its peers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -52,6 +52,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let a pump that was wiped begin again, as a new one.
+    ///
+    /// A pump that was retired, lost or given back destroyed its keys and belongs to nobody. After this it enrols like one
+    /// that comes out of its box, where its configuration says.
+    BeginAgain {
+        /// The configuration file (JSON).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Check a configuration file and start nothing.
     Check {
         /// The configuration file (JSON).
@@ -75,6 +84,11 @@ fn main() -> ExitCode {
 fn act(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { config } => run(Config::read(&config)?),
+        Command::BeginAgain { config } => {
+            wardline_agent::wipe::begin_again(&Config::read(&config)?.state).map_err(anyhow::Error::msg)?;
+            println!("the pump may enrol anew");
+            Ok(())
+        }
         Command::Check { config } => {
             Config::read(&config)?;
             println!("{} is good", config.display());

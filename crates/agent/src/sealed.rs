@@ -8,16 +8,17 @@
 //! guarded elsewhere: the therapy controller keeps its own floor (N13), and the hub skips events that it has already.
 
 mod device;
+mod disk;
 mod journal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use device::Device;
+pub(crate) use disk::Disk;
 pub use journal::{Journal, Opened};
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ impl SealedError {
         matches!(self, Self::Tpm(TpmError::Gone { .. } | TpmError::Refused { .. } | TpmError::Garbled { .. }))
     }
 
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path },
@@ -122,13 +123,12 @@ pub enum Flush {
 pub struct Sealing {
     key: Arc<Zeroizing<[u8; KEY]>>,
     tpm: Option<Arc<Tpm>>,
-    flush: Flush,
-    fault: Fault,
+    disk: Disk,
 }
 
 impl std::fmt::Debug for Sealing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sealing").field("flush", &self.flush).finish_non_exhaustive()
+        f.debug_struct("Sealing").field("disk", &self.disk).finish_non_exhaustive()
     }
 }
 
@@ -150,6 +150,11 @@ impl Sealing {
         Device::new(path, &Keys::default(), flush, fault)?.open()
     }
 
+    /// How the disk is treated.
+    pub(crate) const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// The TPM that the key is bound to, if it is.
     pub(crate) const fn tpm(&self) -> Option<&Arc<Tpm>> {
         self.tpm.as_ref()
@@ -169,7 +174,7 @@ impl Sealing {
     /// The fault that a test set.
     #[must_use]
     pub const fn fault(&self) -> &Fault {
-        &self.fault
+        &self.disk.fault
     }
 
     /// Keeps `content` at `path`: afterwards the file is whole and new, or as it was.
@@ -186,7 +191,7 @@ impl Sealing {
         let mut file = Vec::with_capacity(NONCE_LEN + bytes.len());
         file.extend_from_slice(nonce.as_ref());
         file.append(&mut bytes);
-        self.replace(path, &file)
+        self.disk.replace(path, &file)
     }
 
     /// What was kept at `path`, or `None` when nothing was.
@@ -222,61 +227,7 @@ impl Sealing {
     /// # Errors
     /// [`SealedError::Io`].
     pub fn remove(&self, path: &Path) -> Result<(), SealedError> {
-        self.fault.effect()?;
-        match std::fs::remove_file(path) {
-            Ok(()) => self.flush_folder(path),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(SealedError::io("removing", path)(error)),
-        }
-    }
-
-    /// Puts a file in place of another at once: beside it, flushed, renamed over it, folder flushed.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), SealedError> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        self.fault.effect()?;
-        let written = self.write_beside(&beside, bytes);
-        if let Err(error) = written {
-            if !matches!(error, SealedError::Killed(_)) {
-                let _ = std::fs::remove_file(&beside);
-            }
-            return Err(error);
-        }
-        self.fault.effect()?;
-        std::fs::rename(&beside, path).map_err(SealedError::io("putting in place", path))?;
-        self.fault.effect()?;
-        self.flush_folder(path)
-    }
-
-    fn write_beside(&self, beside: &Path, bytes: &[u8]) -> Result<(), SealedError> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(beside)
-            .map_err(SealedError::io("making", beside))?;
-        self.write_in_halves(&mut file, beside, bytes)
-    }
-
-    /// Writes and flushes, with a place to die in the middle.
-    fn write_in_halves(&self, file: &mut File, path: &Path, bytes: &[u8]) -> Result<(), SealedError> {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        file.write_all(first).map_err(SealedError::io("writing", path))?;
-        self.fault.effect()?;
-        file.write_all(second).map_err(SealedError::io("writing", path))?;
-        self.fault.effect()?;
-        match self.flush {
-            Flush::Always => file.sync_data().map_err(SealedError::io("flushing", path)),
-            Flush::Never => Ok(()),
-        }
-    }
-
-    fn flush_folder(&self, path: &Path) -> Result<(), SealedError> {
-        let Some(folder) = path.parent().filter(|_| self.flush == Flush::Always) else { return Ok(()) };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(SealedError::io("flushing the folder of", path))
+        self.disk.remove(path)
     }
 
     /// A key of its own for every name: nonces drawn for one file say nothing about another.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wardline_model::{EventBody, HoldSupport, Refusal};
 use wardline_pump::{Contents, Controller, Found, HoldId, Hub, Input, SwitchProblem};
+use wardline_wire::link::CloseReason;
 use wardline_wire::{Ask, Current, Greeting, Holding, ReadBack, Say, SwitchRefusal, therapy, version};
 
 use super::{Daemon, keep, now};
@@ -113,7 +114,8 @@ impl Daemon {
                 tracing::info!(%why, ?reason, again_in_ms = again_in.as_millis() as u64, "the link is down");
                 self.is_held = false;
                 self.outbox.unlinked();
-                self.identity.link_down(is_refusal);
+                // A pump that was taken down asks whether it is to be wiped; one that was refused, also whether to enrol anew.
+                self.identity.link_down(is_refusal || reason == Some(CloseReason::TakenDown));
                 self.status.link(None, &why);
                 self.step(Input::Hub(Hub::Lost));
             }

@@ -342,13 +342,11 @@ fn therapy_is_over(therapy: &Therapy, kept: &Kept) -> bool {
 async fn two_agents_on_one_folder_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let hub = Hub::start(usize::MAX).await;
-    let start = || async {
-        let stop = std::pin::pin!(std::future::pending());
-        super::Daemon::start(config(folder.path(), &hub), Place::Nowhere, Fault::none(), None, stop).await
-    };
-    let first = start().await;
-    assert!(matches!(first, Ok(Some(_))));
-    assert!(matches!(start().await, Err(DaemonError::InUse(_))));
+    let config = config(folder.path(), &hub);
+    let first = super::life::lock(&config);
+    assert!(first.is_ok());
+    let second = run_as(hub.known(), config, Place::Nowhere, Fault::none(), std::future::pending()).await;
+    assert!(matches!(second, Err(DaemonError::InUse(_))));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use wardline_model::{EventBody, Goal, PumpId, ReleaseRef, Time, covers};
 use wardline_pump::Input;
 use wardline_release::Verified;
@@ -18,11 +18,12 @@ use super::{DISK_AGAIN, Daemon, Fetching, keep, now};
 use crate::aside::aside;
 use crate::config::Config;
 use crate::fault::Killed;
-use crate::identity::{FILE, Failed, Kept, KeyHome, Pace, Settings, Step, act};
+use crate::identity::{FILE, Failed, Farewell, Kept, KeyHome, Pace, Settings, Step, act, ask_farewell};
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
 use crate::trust::Trust;
 use crate::tuf::Repository;
+use crate::wipe;
 
 /// The longest sleep without a look at the clock, which somebody may set.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(3_600);
@@ -84,6 +85,8 @@ struct Own {
 pub(super) struct WhoChanged {
     /// Nothing when it is only time to write again what could not be written.
     ended: Option<(Step, Result<Kept, Failed>)>,
+    /// The hub ordered this pump wiped.
+    farewell: Option<Farewell>,
 }
 
 impl Who {
@@ -193,7 +196,7 @@ impl Own {
         if self.is_unsaved {
             self.running = Box::pin(async {
                 sleep(DISK_AGAIN).await;
-                WhoChanged { ended: None }
+                WhoChanged { ended: None, farewell: None }
             });
             return;
         }
@@ -217,8 +220,7 @@ impl Own {
             };
             // Boxed, so that a pump that waits for weeks holds no room for a conversation.
             let is_slow = settings.home.is_slow();
-            let result = Box::pin(aside(is_slow, act(step, settings, kept.as_deref().cloned(), roots))).await;
-            WhoChanged { ended: Some((step, result)) }
+            Box::pin(aside(is_slow, take(step, settings, kept, roots))).await
         });
     }
 
@@ -236,6 +238,27 @@ impl Own {
         }
         Ok(())
     }
+}
+
+/// Takes a step. Whoever is refused asks whether it is to be wiped: before it tries to enrol anew with what the hub no
+/// longer takes, and after any other step.
+async fn take(step: Step, settings: Arc<Settings>, kept: Option<Arc<Kept>>, roots: Arc<[Vec<u8>]>) -> WhoChanged {
+    if step == Step::Check
+        && let Some(farewell) = ordered(&settings, kept.as_deref(), &roots).await
+    {
+        return WhoChanged { ended: None, farewell: Some(farewell) };
+    }
+    let result = act(step, Arc::clone(&settings), kept.as_deref().cloned(), Arc::clone(&roots)).await;
+    let farewell = match &result {
+        Err(failed) if failed.is_refusal => ordered(&settings, kept.as_deref(), &roots).await,
+        Ok(_) | Err(_) => None,
+    };
+    WhoChanged { ended: Some((step, result)), farewell }
+}
+
+async fn ordered(settings: &Settings, kept: Option<&Kept>, roots: &[Vec<u8>]) -> Option<Farewell> {
+    let asked = ask_farewell(settings, kept?, roots).await;
+    asked.inspect_err(|why| tracing::debug!(%why, "whether this pump is to be wiped is not known")).ok().flatten()
 }
 
 /// Until a moment by the pump's clock, then `after`.
@@ -289,7 +312,9 @@ impl Daemon {
             Some((Step::Renew, Ok(_))) => own.renew_now = false,
             Some(_) | None => {}
         }
+        self.farewell = changed.farewell.or_else(|| self.farewell.take());
         match changed.ended {
+            None if self.farewell.is_some() => {}
             None => own.save(&self.sealing)?,
             Some((step, Err(failed))) if failed.is_waiting => {
                 own.pace.waits(failed.retry_after_s);
@@ -345,6 +370,30 @@ impl Daemon {
             self.step(Input::Timer);
         }
         Ok(())
+    }
+
+    /// Writes down that the wipe begins, if the hub ordered one. What cannot be signed or written now, because a TPM is
+    /// away or the disk is full, is tried again.
+    pub(super) fn begin_to_wipe(&mut self) -> Result<bool, Killed> {
+        covers!("N8", "N14");
+        let Some(farewell) = self.farewell.as_ref().filter(|_| self.wipe_again.is_none()) else { return Ok(false) };
+        self.sealing.fault().effect()?;
+        let Some(own) = &self.identity.own else { return Ok(false) };
+        let Some(kept) = own.kept.as_deref() else { return Ok(false) };
+        let waiting = self.outbox.len() as u64;
+        match wipe::begin(&self.config, self.sealing.disk(), kept, &own.settings.home, farewell, waiting) {
+            Ok(()) => {
+                tracing::warn!(ending = %farewell.order.ending, "the hub ordered this pump wiped; therapy is not touched");
+                self.session.stop();
+                Ok(true)
+            }
+            Err(why) => {
+                self.sealing.fault().effect()?;
+                tracing::error!(%why, "the wipe could not begin; it will be tried again");
+                self.wipe_again = Some(Instant::now() + DISK_AGAIN);
+                Ok(false)
+            }
+        }
     }
 
     /// Takes a goal if the hub's goal key signed it for this pump.

@@ -138,6 +138,16 @@ impl Est {
         Ok(Provision { pump: json.pump, goal_key, tuf_root: json.tuf_root })
     }
 
+    /// The wipe order for this pump; nothing when there is none.
+    pub(super) async fn wipe_order(&mut self, pump: PumpId) -> Result<Bytes, Failed> {
+        self.ask(Method::GET, &format!("/wardline/v1/wipe/{pump}"), None, Bytes::new()).await
+    }
+
+    /// Hands in the receipt of a wipe.
+    pub(super) async fn wipe_receipt(&mut self, receipt: Vec<u8>) -> Result<(), Failed> {
+        self.ask(Method::POST, "/wardline/v1/wipe-receipt", None, receipt.into()).await.map(drop)
+    }
+
     async fn ask(
         &mut self,
         method: Method,
@@ -146,7 +156,9 @@ impl Est {
         body: Bytes,
     ) -> Result<Bytes, Failed> {
         let mut request = Request::builder().method(&method).uri(path).header(HOST, self.host.clone());
-        if method == Method::POST {
+        if method == Method::POST && path.starts_with("/wardline/") {
+            request = request.header(CONTENT_TYPE, "application/json");
+        } else if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/pkcs10").header("content-transfer-encoding", "base64");
         }
         if let Some(credentials) = credentials {

@@ -35,7 +35,12 @@ impl Credential {
 
     /// What its certificate says.
     pub(crate) fn leaf(&self) -> Result<Leaf, Failed> {
-        Leaf::read(&decode(self.chain.first().ok_or_else(|| Failed::new("the certificate is missing"))?)?)
+        Leaf::read(&self.der()?)
+    }
+
+    /// Its certificate, DER.
+    pub(super) fn der(&self) -> Result<Vec<u8>, Failed> {
+        decode(self.chain.first().ok_or_else(|| Failed::new("the certificate is missing"))?)
     }
 
     /// What the pump shows with it, and whom it believes.

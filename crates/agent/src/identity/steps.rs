@@ -48,6 +48,16 @@ impl Settings {
         }
     }
 
+    /// Host and port of the enrolment listener.
+    pub(super) fn est(&self) -> &str {
+        &self.est
+    }
+
+    /// The name that the hub must prove.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The key to enrol with. A pump keeps it before the hub hears of it: when the answer is lost, or the power, or a
     /// person must approve first, it asks again with the same key, and gets what was meant for it.
     fn enrolment_key(&self, kept: Option<&Kept>) -> Result<PumpKey, Failed> {
@@ -67,7 +77,13 @@ impl Settings {
     }
 
     /// Lets go of that key once the identity is kept.
+    /// The code is used up then, and goes too.
     pub(crate) fn forget_key(&self) -> Result<(), SealedError> {
+        if let Enrolment::CodeFile { file, .. } = &self.enrolment
+            && file.exists()
+        {
+            self.sealing.disk().shred(file)?;
+        }
         if self.key.exists() { self.sealing.remove(&self.key) } else { Ok(()) }
     }
 
@@ -137,7 +153,7 @@ pub(crate) async fn act(
 }
 
 async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) -> Result<Kept, Failed> {
-    let (Enrolment::Birth { root, .. } | Enrolment::Code { root, .. }) = &settings.enrolment;
+    let root = settings.enrolment.root();
     // What the pump has come to believe counts, whatever the file says now.
     let first = match &kept {
         Some(kept) => kept.root()?,
@@ -149,6 +165,11 @@ async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) ->
     let (tls, credentials) = match &settings.enrolment {
         Enrolment::Birth { certificate, key, .. } => (born(&roots, certificate, key)?, None),
         Enrolment::Code { code, .. } => (est::stranger(&roots)?, Some(est::basic(&settings.serial, code)?)),
+        Enrolment::CodeFile { file, .. } => {
+            let code = std::fs::read_to_string(file).map(Zeroizing::new);
+            let code = code.map_err(|error| Failed::new(format!("the one-time code {}: {error}", file.display())))?;
+            (est::stranger(&roots)?, Some(est::basic(&settings.serial, code.trim())?))
+        }
     };
     let mut est = Est::open(&settings.est, &settings.name, tls).await?;
     let issuers = est.cacerts().await?;

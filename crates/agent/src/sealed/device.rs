@@ -6,7 +6,7 @@
 //! | `tpm2` | 32 random bytes | 32 random bytes in the TPM's own memory: the disk opens nowhere but here |
 //! | (a file of exactly 32 bytes) | the whole key | nothing: a maker's own secure element put it there |
 //!
-//! Whoever has destroyed it has destroyed everything that was ever sealed with it.
+//! Destroying it destroys everything that was ever sealed with it: in the TPM first, then on the disk.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,10 @@ use aws_lc_rs::hkdf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use wardline_release::wipe::Gone;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Flush, KEY, SealedError, Sealing};
+use super::{Disk, Flush, KEY, SealedError, Sealing};
 use crate::config::Keys;
 use crate::fault::Fault;
 use crate::tpm::{Tpm, TpmError};
@@ -61,14 +62,13 @@ pub(crate) struct Device {
     path: PathBuf,
     keys: Keys,
     tpm: Option<Arc<Tpm>>,
-    flush: Flush,
-    fault: Fault,
+    disk: Disk,
 }
 
 impl Device {
     pub(crate) fn new(path: &Path, keys: &Keys, flush: Flush, fault: Fault) -> Result<Self, SealedError> {
         let tpm = keys.tpm().map_err(SealedError::io("reading the TPM's password for", path))?;
-        Ok(Self { path: path.to_owned(), keys: keys.clone(), tpm, flush, fault })
+        Ok(Self { path: path.to_owned(), keys: keys.clone(), tpm, disk: Disk { flush, fault } })
     }
 
     /// Reads the key, or makes it when there is none.
@@ -78,7 +78,7 @@ impl Device {
             Err(error) if error.kind() == ErrorKind::NotFound => self.make()?,
             Err(error) => return Err(SealedError::io("reading the key", &self.path)(error)),
         };
-        Ok(Sealing { key: Arc::new(key), tpm: self.tpm.clone(), flush: self.flush, fault: self.fault.clone() })
+        Ok(Sealing { key: Arc::new(key), tpm: self.tpm.clone(), disk: self.disk.clone() })
     }
 
     fn make(&self) -> Result<Zeroizing<[u8; KEY]>, SealedError> {
@@ -94,13 +94,7 @@ impl Device {
         let stored = Stored { version: VERSION, secret: STANDARD.encode(&secret[..]), bound_to };
         let bytes = Zeroizing::new(serde_json::to_vec(&stored).expect("text and numbers only"));
         // On the disk first: when power goes now, the other half is made at the next start.
-        let writer = Sealing {
-            key: Arc::new(Zeroizing::new([0; KEY])),
-            tpm: None,
-            flush: self.flush,
-            fault: self.fault.clone(),
-        };
-        writer.replace(&self.path, &bytes)?;
+        self.disk.replace(&self.path, &bytes)?;
         self.derived(&secret, &stored.bound_to)
     }
 
@@ -141,9 +135,9 @@ impl Device {
                     // Nothing was ever sealed with this key yet: power was lost while it was made.
                     None if self.is_fresh() => {
                         let theirs = self.random()?;
-                        self.fault.effect()?;
+                        self.disk.fault.effect()?;
                         tpm.keep_secret(*nv_index, &password[..], &theirs)?;
-                        self.fault.effect()?;
+                        self.disk.fault.effect()?;
                         theirs
                     }
                     None => return Err(TpmError::NoSecret { index: *nv_index }.into()),
@@ -160,6 +154,31 @@ impl Device {
     fn is_fresh(&self) -> bool {
         let Some(folder) = self.path.parent() else { return false };
         ["identity", "events", "slots", "trust"].iter().all(|name| !folder.join(name).exists())
+    }
+
+    /// Destroys the key for good: what the TPM holds, then the file, overwritten before it is unlinked. May be repeated
+    /// after a power loss at any point. It needs neither a key that opens nor a file that is there.
+    pub(crate) fn destroy(&self) -> Result<Gone, SealedError> {
+        let bytes = match std::fs::read(&self.path).map(Zeroizing::new) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(SealedError::io("reading the key", &self.path)(error)),
+        };
+        let in_file = bytes.as_deref().and_then(|bytes| stored(bytes)).map(|(_, bound_to)| bound_to);
+        let index = match (in_file, &self.keys) {
+            (Some(BoundTo::Tpm2 { nv_index }), _) => Some(nv_index),
+            (None, Keys::Tpm2 { nv_index, .. }) => Some(nv_index.0),
+            (Some(BoundTo::Machine(_)) | None, _) => None,
+        };
+        self.disk.fault.effect()?;
+        let mut in_tpm = false;
+        if let (Some(index), Some(tpm)) = (index, &self.tpm) {
+            tpm.forget_secret(index)?;
+            in_tpm = !tpm.has_index(index)?;
+        }
+        self.disk.fault.effect()?;
+        self.disk.shred(&self.path)?;
+        Ok(if in_tpm { Gone::FromTpmAndDisk } else { Gone::FromDisk })
     }
 }
 

@@ -147,7 +147,7 @@ impl Journal {
             seal(&key, &id, journal.next, record, &mut bytes).map_err(|()| journal.too_long())?;
             journal.next += 1;
         }
-        sealing.replace(path, &bytes)?;
+        sealing.disk.replace(path, &bytes)?;
         journal.end = bytes.len() as u64;
         Ok(journal)
     }
@@ -167,15 +167,15 @@ impl Journal {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<(), SealedError> {
-        self.sealing.fault.effect()?;
+        self.sealing.disk.fault.effect()?;
         let mut file = self.open_file()?;
         let length = file.metadata().map_err(SealedError::io("looking at", &self.path))?.len();
         if length > self.end {
             file.set_len(self.end).map_err(SealedError::io("cutting", &self.path))?;
         }
         file.seek(SeekFrom::Start(self.end)).map_err(SealedError::io("seeking in", &self.path))?;
-        self.sealing.write_in_halves(&mut file, &self.path, bytes)?;
-        Ok(self.sealing.fault.effect()?)
+        self.sealing.disk.write_in_halves(&mut file, &self.path, bytes)?;
+        Ok(self.sealing.disk.fault.effect()?)
     }
 
     /// Cuts off what is behind the last whole record.

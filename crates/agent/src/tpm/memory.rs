@@ -54,4 +54,20 @@ impl Tpm {
             }
         })
     }
+
+    /// Removes the index with what it holds. One that is gone already is as good.
+    pub(crate) fn forget_secret(&self, index: u32) -> Result<(), TpmError> {
+        self.talk(|talk| match talk.ask_as_owner(Ask::NvUndefineSpace, &[OWNER, index], &[]) {
+            Err(error) if error.is(code::HANDLE) => Ok(()),
+            answer => answer.map(drop),
+        })
+    }
+
+    /// Whether the index is there.
+    pub(crate) fn has_index(&self, index: u32) -> Result<bool, TpmError> {
+        self.talk(|talk| match talk.ask(Ask::NvReadPublic, &[index], None, &[]) {
+            Err(error) if error.is(code::HANDLE) => Ok(false),
+            answer => answer.map(|_| true),
+        })
+    }
 }

@@ -22,6 +22,7 @@ const BY_PASSWORD: u32 = 0x4000_0009;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Ask {
+    NvUndefineSpace = 0x122,
     NvDefineSpace = 0x12a,
     CreatePrimary = 0x131,
     NvWrite = 0x137,
@@ -30,12 +31,14 @@ pub(super) enum Ask {
     Load = 0x157,
     Sign = 0x15d,
     FlushContext = 0x165,
+    NvReadPublic = 0x169,
 }
 
 impl Ask {
     /// For people.
     pub(super) const fn doing(self) -> &'static str {
         match self {
+            Self::NvUndefineSpace => "removing the secret from its memory",
             Self::NvDefineSpace => "making room for a secret in its memory",
             Self::CreatePrimary => "making the primary key",
             Self::NvWrite => "keeping a secret in its memory",
@@ -44,6 +47,7 @@ impl Ask {
             Self::Load => "loading the pump's key",
             Self::Sign => "signing",
             Self::FlushContext => "letting go of a key",
+            Self::NvReadPublic => "looking for the secret in its memory",
         }
     }
 

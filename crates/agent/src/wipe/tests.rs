@@ -1,0 +1,1 @@
+//! Killed at each step; what stays on the disk.
