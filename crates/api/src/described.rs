@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 use wardline_model::{
-    AssetTag, CareArea, Digest, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId, QuarantineLevel, Role,
-    Sequence, Serial, Therapy, Time, Version, Wait,
+    AssetTag, CareArea, Digest, Ending, Generation, HoldSupport, Kind, Lifecycle, Model, Owner, PumpId,
+    QuarantineLevel, Role, Sequence, Serial, Therapy, Time, Version, Wait,
 };
 
 use crate::permission::Permission;
@@ -48,6 +48,7 @@ plain! {
     Generation => json!({"type": "integer", "minimum": 0}),
     Sequence => json!({"type": "integer", "minimum": 0}),
     Kind => json!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}),
+    Ending => json!({"type": "string", "enum": Ending::ALL.map(Ending::as_str)}),
     Lifecycle => json!({"type": "string", "enum": Lifecycle::ALL.map(Lifecycle::as_str)}),
     QuarantineLevel => json!({"type": "string", "enum": QuarantineLevel::ALL.map(QuarantineLevel::as_str)}),
     Role => json!({"type": "string", "enum": Role::ALL.map(Role::as_str)}),

@@ -151,6 +151,8 @@ routes! {
     ApiPumpLost Post "/api/v1/pumps/{pump}/lost" Api (Needs(QuarantinePumps)) Some("pump.lost"), ty::<t::Reason>(), ty::<t::Decided>(), "Mark a pump lost: its certificate is revoked";
     ApiPumpFound Post "/api/v1/pumps/{pump}/found" Api (Needs(QuarantinePumps)) Some("pump.found"), ty::<t::Reason>(), ty::<t::Decided>(), "A lost pump was found: it may enrol again";
     ApiPumpRetire Post "/api/v1/pumps/{pump}/retire" Api (Needs(RetirePumps)) Some("pump.retire"), ty::<t::Reason>(), ty::<t::Decided>(), "End a pump's life: its certificate is revoked for good";
+    ApiPumpLoanerReturn Post "/api/v1/pumps/{pump}/loaner-return" Api (Needs(RetirePumps)) Some("pump.loaner-return"), ty::<t::Reason>(), ty::<t::Decided>(), "Give a loaner back: its certificate is revoked and it is told to wipe itself";
+    ApiPumpWipe Get "/api/v1/pumps/{pump}/wipe" Api (Needs(ReadFleet)) None, None, ty::<t::Wipe>(), "The newest order to wipe a pump, and its receipt";
     ApiPumpReEnrol Post "/api/v1/pumps/{pump}/re-enrol" Api (Needs(RetirePumps)) Some("pump.re-enrol"), ty::<t::Reason>(), ty::<t::Decided>(), "Revoke a pump's certificate and let it enrol anew, as after a repair";
     ApiAdmission Get "/api/v1/admission/{certificate}" Api (Needs(ReadFleet)) None, None, ty::<t::Admission>(), "Which part of the network a certificate's holder belongs to, as FreeRADIUS asks it; refused when it belongs nowhere";
     ApiEnrolment Get "/api/v1/enrolment" Api (Needs(ReadFleet)) None, None, ty::<t::Enrolment>(), "Who is expected, who is pending, which codes are out";
@@ -225,6 +227,7 @@ routes! {
     FormPumpLost Post "/pumps/{pump}/lost" Form (Needs(QuarantinePumps)) Some("pump.lost"), None, None, "Mark a pump lost";
     FormPumpFound Post "/pumps/{pump}/found" Form (Needs(QuarantinePumps)) Some("pump.found"), None, None, "A lost pump was found";
     FormPumpRetire Post "/pumps/{pump}/retire" Form (Needs(RetirePumps)) Some("pump.retire"), None, None, "End a pump's life";
+    FormPumpLoanerReturn Post "/pumps/{pump}/loaner-return" Form (Needs(RetirePumps)) Some("pump.loaner-return"), None, None, "Give a loaner back";
     FormPumpReEnrol Post "/pumps/{pump}/re-enrol" Form (Needs(RetirePumps)) Some("pump.re-enrol"), None, None, "Let a pump enrol anew";
     FormPumpsQuarantine Post "/pumps/quarantine" Form (Needs(QuarantinePumps)) Some("pump.quarantine"), None, None, "Quarantine the chosen pumps, after a page that shows them";
     FormRolloutCreate Post "/rollouts" Form (Needs(RunRollouts)) Some("rollout.create"), None, None, "Start a rollout";

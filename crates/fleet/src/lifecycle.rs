@@ -1,13 +1,13 @@
 //! Which moves in a pump's life are allowed, by whom, and what follows from each.
 //!
-//! | from \ act | enrol | link | quarantine | release | report lost | find | retire | re-enrol |
-//! |---|---|---|---|---|---|---|---|---|
-//! | expected | enrolled | – | quarantined | – | lost | – | retired | – |
-//! | enrolled | enrolled | in service | quarantined | – | lost | – | retired | expected |
-//! | in service | in service | in service | quarantined | – | lost | – | retired | expected |
-//! | quarantined | – | – | – | enrolled or expected | lost | – | retired | expected |
-//! | lost | – | – | – | – | – | expected | retired | – |
-//! | retired | – | – | – | – | – | – | – | – |
+//! | from \ act | enrol | link | quarantine | release | report lost | find | retire | re-enrol | return loaner |
+//! |---|---|---|---|---|---|---|---|---|---|
+//! | expected | enrolled | – | quarantined | – | lost | – | retired | – | retired |
+//! | enrolled | enrolled | in service | quarantined | – | lost | – | retired | expected | retired |
+//! | in service | in service | in service | quarantined | – | lost | – | retired | expected | retired |
+//! | quarantined | – | – | – | enrolled or expected | lost | – | retired | expected | retired |
+//! | lost | – | – | – | – | – | expected | retired | – | – |
+//! | retired | – | – | – | – | – | – | – | – | – |
 //!
 //! None of these moves reaches the pump's therapy (N8): all that follows is that a link is cut or a certificate revoked,
 //! and a pump without a link infuses as before.
@@ -15,7 +15,7 @@
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use wardline_model::{Lifecycle, Role, covers};
+use wardline_model::{Ending, Lifecycle, Role, covers};
 
 /// Something that moves a pump in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,11 +37,13 @@ pub enum Act {
     Retire,
     /// Give up its certificate and let it enrol again, as after a repair.
     ReEnrol,
+    /// It goes back to whoever lent it: the end of its life here, not reversible.
+    ReturnLoaner,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Enrol,
         Self::Link,
         Self::Quarantine,
@@ -50,6 +52,7 @@ impl Act {
         Self::Find,
         Self::Retire,
         Self::ReEnrol,
+        Self::ReturnLoaner,
     ];
 
     /// The roles that may do it. Empty for what only the hub does, on proof that the pump gave.
@@ -62,7 +65,7 @@ impl Act {
             Self::Quarantine | Self::Release | Self::ReportLost | Self::Find => {
                 &[Role::Biomed, Role::Security, Role::Administrator]
             }
-            Self::Retire | Self::ReEnrol => &[Role::Biomed, Role::Administrator],
+            Self::Retire | Self::ReEnrol | Self::ReturnLoaner => &[Role::Biomed, Role::Administrator],
         }
     }
 
@@ -78,6 +81,7 @@ impl Act {
             Self::Find => "report found",
             Self::Retire => "retire",
             Self::ReEnrol => "re-enrol",
+            Self::ReturnLoaner => "give back",
         }
     }
 }
@@ -213,7 +217,7 @@ pub fn decide(before: Before, act: Act, by: By) -> Result<After, Refused> {
     }
     let lifecycle = next(before, act).ok_or(Refused::NotFromHere { act, from: before.lifecycle })?;
     let certificate = match act {
-        Act::ReportLost | Act::Retire | Act::ReEnrol => CertificateFate::Revoked,
+        Act::ReportLost | Act::Retire | Act::ReEnrol | Act::ReturnLoaner => CertificateFate::Revoked,
         Act::Enrol | Act::Link | Act::Quarantine | Act::Release | Act::Find => CertificateFate::Kept,
     };
     let link = if lifecycle.may_link() { LinkFate::Kept } else { LinkFate::Cut };
@@ -235,11 +239,21 @@ fn next(before: Before, act: Act) -> Option<Lifecycle> {
         (Expected | Enrolled | InService | Quarantined, Act::ReportLost) => Some(Lost),
         (Lost, Act::Find) => Some(Expected),
         (Expected | Enrolled | InService | Quarantined | Lost, Act::Retire) => Some(Retired),
+        (Expected | Enrolled | InService | Quarantined, Act::ReturnLoaner) => Some(Retired),
         (Enrolled | InService | Quarantined, Act::ReEnrol) => Some(Expected),
         (Expected, Act::Link | Act::Release | Act::Find | Act::ReEnrol)
         | (Enrolled | InService, Act::Release | Act::Find)
         | (Quarantined, Act::Enrol | Act::Link | Act::Quarantine | Act::Find)
-        | (Lost, Act::Enrol | Act::Link | Act::Quarantine | Act::Release | Act::ReportLost | Act::ReEnrol)
+        | (
+            Lost,
+            Act::Enrol
+            | Act::Link
+            | Act::Quarantine
+            | Act::Release
+            | Act::ReportLost
+            | Act::ReEnrol
+            | Act::ReturnLoaner,
+        )
         | (Retired, _) => None,
     }
 }
@@ -256,18 +270,33 @@ pub const fn consequence(act: Act) -> &'static str {
         }
         Act::Release => "It may link again with the certificate that it has. Therapy is not touched.",
         Act::ReportLost => {
-            "Its link is cut, its certificate is revoked for good, and it may not enrol until it is reported found. \
-             Therapy is not touched."
+            "Its link is cut, its certificate is revoked for good, and it may not enrol until it is reported found. The \
+             next time it reaches the hub it is told to destroy its keys and data. Therapy is not touched."
         }
         Act::Find => "It is expected again and must enrol anew. Therapy is not touched.",
         Act::Retire => {
-            "Its link is cut, its certificate is revoked and it may never enrol again. Therapy is not touched. It cannot \
-             be undone."
+            "Its link is cut, its certificate is revoked, and it is told to destroy its keys and data; it may never enrol \
+             again. Therapy is not touched. It cannot be undone."
         }
         Act::ReEnrol => {
             "Its certificate is revoked and it must enrol anew, with its maker's certificate or a one-time code. Therapy \
              is not touched."
         }
+        Act::ReturnLoaner => {
+            "Its link is cut, its certificate is revoked, and it is told to destroy its keys and data before it goes back. \
+             Therapy is not touched. It cannot be undone."
+        }
+    }
+}
+
+/// Why the pump is told to forget everything, if this act ends its time in the hospital.
+#[must_use]
+pub const fn ending(act: Act) -> Option<Ending> {
+    match act {
+        Act::ReportLost => Some(Ending::Lost),
+        Act::Retire => Some(Ending::Retired),
+        Act::ReturnLoaner => Some(Ending::LoanerReturn),
+        Act::Enrol | Act::Link | Act::Quarantine | Act::Release | Act::Find | Act::ReEnrol => None,
     }
 }
 

@@ -6,7 +6,7 @@
 //! cut; so nobody is told of a decision that a power cut could undo, and a pump that comes back at once is refused.
 //! Nothing here reaches therapy: a cut link is all that a pump ever notices (N8).
 
-use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, decide};
+use wardline_fleet::lifecycle::{Act, After, Before, By, Certificate, decide, ending};
 use wardline_fleet::posture::{Cause, Proven};
 use wardline_fleet::takedown;
 use wardline_model::{PumpId, QuarantineLevel, Time, covers};
@@ -139,7 +139,7 @@ pub async fn about_pump(
             return hold(store, moved, pump, &order, by, why).await;
         }
         Act::Release => return hold(store, moved, pump, &Order::of_person(Hold::GiveBack), by, why).await,
-        Act::Enrol | Act::Link | Act::ReportLost | Act::Find | Act::Retire | Act::ReEnrol => {}
+        Act::Enrol | Act::Link | Act::ReportLost | Act::Find | Act::Retire | Act::ReEnrol | Act::ReturnLoaner => {}
     }
     let entry = store.registry_entry(pump).await?;
     let has = entry.current.is_some() || entry.pending.is_some();
@@ -152,7 +152,11 @@ pub async fn about_pump(
         }
     };
     // What the new place in its life takes away of its certificates is part of the same transaction.
-    let entry = store.decide_lifecycle(LifecycleChange { pump, from: entry.lifecycle, to }, why).await?;
+    let change = LifecycleChange { pump, from: entry.lifecycle, to };
+    let entry = match ending(act) {
+        Some(ending) => store.decide_lifecycle_ending(change, ending, why).await?,
+        None => store.decide_lifecycle(change, why).await?,
+    };
     let links_cut = moved(&entry);
     Ok(Decided { entry, links_cut })
 }
@@ -166,6 +170,7 @@ const fn audit_name(act: Act) -> &'static str {
         Act::Find => "pump.found",
         Act::Retire => "pump.retire",
         Act::ReEnrol => "pump.re-enrol",
+        Act::ReturnLoaner => "pump.loaner-return",
         Act::Enrol => "pump.enrol",
         Act::Link => "pump.link",
     }

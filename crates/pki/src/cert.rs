@@ -6,8 +6,10 @@
 use core::fmt;
 use core::str::FromStr;
 
+use const_oid::db::rfc5912::ECDSA_WITH_SHA_256;
 use der::pem::LineEnding;
 use der::{Decode, DecodePem, Encode};
+use spki::AlgorithmIdentifierOwned;
 use wardline_model::{Digest, Time};
 use x509_cert::Certificate;
 use x509_cert::serial_number::SerialNumber;
@@ -159,6 +161,16 @@ impl Cert {
     /// As [`Cert::public_key_der`].
     pub fn key_hash(&self) -> Result<Digest, PkiError> {
         Ok(fingerprint(&self.public_key_der()?))
+    }
+
+    /// Whether this certificate's own key made this signature (ECDSA on P-256 over the SHA-256 of the message).
+    ///
+    /// # Errors
+    /// [`PkiError::Signature`].
+    pub fn verify_by_its_key(&self, message: &[u8], signature: &[u8]) -> Result<(), PkiError> {
+        let algorithm = AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None };
+        let spki = &self.parsed.tbs_certificate.subject_public_key_info;
+        crate::key::verify("statement", spki, &algorithm, message, signature)
     }
 
     /// Whether `issuer`'s P-256 key signed this certificate and the names meet. Says nothing about what either may do:

@@ -24,6 +24,18 @@ ALTER TABLE certificates ADD COLUMN key_hash {TEXT};
 CREATE INDEX certificates_by_key ON certificates (key_hash);
 
 -- Keys and the end of a pump's life.
+CREATE TABLE wipe_orders (
+  nonce {TEXT} NOT NULL PRIMARY KEY,
+  pump {TEXT} NOT NULL,
+  ending {TEXT} NOT NULL,
+  certificates {TEXT} NOT NULL,
+  decided BIGINT NOT NULL,
+  fetched BIGINT,
+  withdrawn BIGINT,
+  receipt {BYTES},
+  received BIGINT
+);
+CREATE INDEX wipe_orders_by_pump ON wipe_orders (pump, decided);
 
 -- The certificate authority.
 

@@ -53,6 +53,7 @@ mod settings;
 mod sightings;
 mod store;
 mod watched;
+mod wipes;
 mod writer;
 
 pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
@@ -81,6 +82,7 @@ pub use settings::{Setting, SettingRow};
 pub use sightings::{Sighting, SightingRow};
 pub use store::Store;
 pub use watched::Watched;
+pub use wipes::WipeRow;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! `wardline pump`: one pump, seen in full, and the decisions about it.
 
+mod wipe;
+
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{Decided, PumpDetail, PumpEvents, Reason, WatchedEntries};
@@ -34,8 +36,20 @@ enum PumpCommand {
     Lost(Decide),
     /// A lost pump was found: it may enrol again
     Found(Decide),
-    /// End its life; its certificate is revoked for good
+    /// End its life; its certificate is revoked for good, and it wipes itself
+    ///
+    /// At the next contact the pump destroys its device key (in its TPM first, where it has one), then every file that
+    /// it kept, and signs a receipt for it: see `wardline pump wipe-receipt`. An infusion that runs goes on: the wipe
+    /// concerns the pump's network side only. A pump that never comes back is locked out all the same, because its
+    /// certificate is revoked at once.
     Retire(Decide),
+    /// Give a loaner back; its certificate is revoked, and it wipes itself like a retired pump
+    LoanerReturn(Decide),
+    /// The order to wipe a pump that was retired, lost or given back, and the pump's signed receipt
+    ///
+    /// With --json, the receipt is printed as it came, with both of its signatures: the pump's own key over what it was
+    /// about to destroy, and a key made for that moment over its being done.
+    WipeReceipt(Named),
     /// Revoke its certificate and let it enrol anew, as after a repair
     ReEnrol(Decide),
 }
@@ -69,6 +83,10 @@ impl Pump {
             PumpCommand::Lost(it) => decide(&client, access, &it, Act::ReportLost, RouteId::ApiPumpLost),
             PumpCommand::Found(it) => decide(&client, access, &it, Act::Find, RouteId::ApiPumpFound),
             PumpCommand::Retire(it) => decide(&client, access, &it, Act::Retire, RouteId::ApiPumpRetire),
+            PumpCommand::LoanerReturn(it) => {
+                decide(&client, access, &it, Act::ReturnLoaner, RouteId::ApiPumpLoanerReturn)
+            }
+            PumpCommand::WipeReceipt(named) => wipe::show(&client, access, &named.pump),
             PumpCommand::ReEnrol(it) => decide(&client, access, &it, Act::ReEnrol, RouteId::ApiPumpReEnrol),
         }
     }

@@ -15,6 +15,7 @@ mod quarantine;
 mod release;
 mod roll_over;
 mod rollout;
+mod wipe;
 
 pub use account::*;
 pub use admission::*;
@@ -28,3 +29,4 @@ pub use quarantine::*;
 pub use release::*;
 pub use roll_over::*;
 pub use rollout::*;
+pub use wipe::*;

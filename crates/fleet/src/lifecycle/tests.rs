@@ -22,12 +22,12 @@ fn the_table_of_moves_is_the_one_that_is_documented() {
         table.push('\n');
     }
     expect![[r#"
-        expected enrolled - quarantined - lost - retired -
-        enrolled enrolled in-service quarantined - lost - retired expected
-        in-service in-service in-service quarantined - lost - retired expected
-        quarantined - - - enrolled lost - retired expected
-        lost - - - - - expected retired -
-        retired - - - - - - - -
+        expected enrolled - quarantined - lost - retired - retired
+        enrolled enrolled in-service quarantined - lost - retired expected retired
+        in-service in-service in-service quarantined - lost - retired expected retired
+        quarantined - - - enrolled lost - retired expected retired
+        lost - - - - - expected retired - -
+        retired - - - - - - - - -
     "#]]
     .assert_eq(&table);
 }
@@ -35,7 +35,7 @@ fn the_table_of_moves_is_the_one_that_is_documented() {
 #[test]
 fn a_pump_that_is_taken_down_loses_its_link_and_nothing_else() {
     covers!("N8");
-    for act in [Act::Quarantine, Act::ReportLost, Act::Retire] {
+    for act in [Act::Quarantine, Act::ReportLost, Act::Retire, Act::ReturnLoaner] {
         let before = Before { lifecycle: Lifecycle::InService, certificate: Certificate::Current };
         let after = decide(before, act, allowed(act)).unwrap();
         assert_eq!(after.link, LinkFate::Cut, "{act:?}");

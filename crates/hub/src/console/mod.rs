@@ -12,7 +12,7 @@
 //! | `fault` | a refusal for people and for programs |
 //! | `fleet` | the fleet as derived just now, shared by all who look |
 //! | `views`, `words` | database rows to what people see, fixed words to sentences |
-//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `enrolment_requests`, `provisioning`, `devices`, `profiles`, `rules`, `audit`, `settings`, `sign_in` | one noun each: API, page and forms |
+//! | `overview`, `pumps`, `pump`, `rollouts`, `enrolment`, `enrolment_requests`, `provisioning`, `devices`, `profiles`, `rules`, `audit`, `settings`, `sign_in`, `wipe` | one noun each: API, page and forms |
 //! | `pictures`, `time_line` | SVG drawn on the server |
 //! | `csv`, `live`, `assets`, `metrics` | exports, server-sent events, files, metrics |
 
@@ -45,6 +45,7 @@ mod settings;
 mod sign_in;
 mod time_line;
 mod views;
+mod wipe;
 mod words;
 
 pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use wardline_api::Permission;
-use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot, WatchedEntry};
+use wardline_api::types::{Attention, Decided, PumpDetail, PumpEvents, Reason as ReasonBody, Slot, WatchedEntry, Wipe};
 use wardline_fleet::lifecycle::{self, Act, Before, By, Certificate};
 use wardline_model::{HoldSupport, Lifecycle, PumpId};
 use wardline_store::{EventRow, PageRequest, RegistryEntry};
@@ -22,6 +22,7 @@ use super::pumps::therapy;
 use super::quarantine::{self, TakeDownForm};
 use super::time_line;
 use super::views::{self, lifecycle_label};
+use super::wipe;
 use crate::decide::{self, DecideError};
 
 /// The most events on the page and in one answer.
@@ -117,6 +118,7 @@ api_act! {
     api_lost ReportLost "`POST /api/v1/pumps/{pump}/lost`.";
     api_found Find "`POST /api/v1/pumps/{pump}/found`.";
     api_retire Retire "`POST /api/v1/pumps/{pump}/retire`.";
+    api_loaner_return ReturnLoaner "`POST /api/v1/pumps/{pump}/loaner-return`.";
     api_re_enrol ReEnrol "`POST /api/v1/pumps/{pump}/re-enrol`.";
 }
 
@@ -130,7 +132,7 @@ struct Offer {
     harm: bool,
 }
 
-const OFFERS: [(Act, Permission, Offer); 5] = [
+const OFFERS: [(Act, Permission, Offer); 6] = [
     (
         Act::Release,
         Permission::RestorePumps,
@@ -191,6 +193,18 @@ const OFFERS: [(Act, Permission, Offer); 5] = [
             harm: true,
         },
     ),
+    (
+        Act::ReturnLoaner,
+        Permission::RetirePumps,
+        Offer {
+            path: "loaner-return",
+            title: "Give a loaner back",
+            button: "Wipe and give back",
+            consequence: lifecycle::consequence(Act::ReturnLoaner),
+            placeholder: "e.g. loan 4711 of the maker ends",
+            harm: true,
+        },
+    ),
 ];
 
 #[derive(Template)]
@@ -214,6 +228,7 @@ struct PumpPage {
     span: String,
     legend: Vec<(Attention, &'static str)>,
     may_audit: bool,
+    wipe: Option<Wipe>,
 }
 
 /// `GET /pumps/{pump}`.
@@ -244,9 +259,12 @@ pub(super) async fn show_page(
         "watch" => Some("Watched: it works on, and everything that it does with the hub is recorded."),
         "undo" => Some("The newest decision about its quarantine is taken back."),
         "release" => Some("Released. It may link again with the certificate that it has."),
-        "lost" => Some("Reported lost. Its certificate is revoked."),
+        "lost" => {
+            Some("Reported lost. Its certificate is revoked; it is told to wipe itself when it is next heard of.")
+        }
         "found" => Some("Reported found. It may enrol again."),
-        "retire" => Some("Retired. Its certificate is revoked for good."),
+        "retire" => Some("Retired. Its certificate is revoked for good, and it is told to wipe itself."),
+        "loaner-return" => Some("Given back. Its certificate is revoked, and it is told to wipe itself."),
         "re-enrol" => Some("Its certificate is revoked; it may enrol anew."),
         _ => None,
     };
@@ -277,6 +295,7 @@ pub(super) async fn show_page(
         span: line.span,
         legend: line.legend,
         may_audit: caller.may(Permission::ReadAudit),
+        wipe: wipe::of(&console, view.row.id).await?,
         view,
     };
     show(&page)
@@ -334,5 +353,6 @@ form_act! {
     form_lost ReportLost "lost" "`POST /pumps/{pump}/lost`.";
     form_found Find "found" "`POST /pumps/{pump}/found`.";
     form_retire Retire "retire" "`POST /pumps/{pump}/retire`.";
+    form_loaner_return ReturnLoaner "loaner-return" "`POST /pumps/{pump}/loaner-return`.";
     form_re_enrol ReEnrol "re-enrol" "`POST /pumps/{pump}/re-enrol`.";
 }

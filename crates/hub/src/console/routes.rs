@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
     admission, assets, audit, devices, enrolment, enrolment_requests, live, metrics, overview, profiles, provisioning,
-    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in,
+    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in, wipe,
 };
 
 /// What answers for every address that is not in the table.
@@ -103,6 +103,8 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiPumpLost => on(m, pump::api_lost),
         RouteId::ApiPumpFound => on(m, pump::api_found),
         RouteId::ApiPumpRetire => on(m, pump::api_retire),
+        RouteId::ApiPumpLoanerReturn => on(m, pump::api_loaner_return),
+        RouteId::ApiPumpWipe => on(m, wipe::api),
         RouteId::ApiPumpReEnrol => on(m, pump::api_re_enrol),
         RouteId::ApiAdmission => on(m, admission::api),
         RouteId::ApiEnrolment => on(m, enrolment::api),
@@ -173,6 +175,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::FormPumpLost => on(m, pump::form_lost),
         RouteId::FormPumpFound => on(m, pump::form_found),
         RouteId::FormPumpRetire => on(m, pump::form_retire),
+        RouteId::FormPumpLoanerReturn => on(m, pump::form_loaner_return),
         RouteId::FormPumpReEnrol => on(m, pump::form_re_enrol),
         RouteId::FormPumpsQuarantine => on(m, quarantine::form_several),
         RouteId::FormRolloutCreate => on(m, rollouts::form_create),

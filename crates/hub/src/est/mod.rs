@@ -6,6 +6,8 @@
 //! | `POST /.well-known/est/simpleenroll` | a birth certificate, or a one-time code | a first certificate |
 //! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
 //! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
+//! | `GET /wardline/v1/wipe/{pump}` | anyone | the signed order to wipe that pump, if there is one |
+//! | `POST /wardline/v1/wipe-receipt` | a receipt that a pump's key signed | nothing |
 //!
 //! The EST routes also work below a label that the configuration knows (`/.well-known/est/<label>/…`); another one is
 //! not found. A private key is never made here (`serverkeygen`), and nothing speaks full CMC. Answers are as strict as
@@ -20,6 +22,7 @@
 //! | `label.rs` | labels |
 //! | `legacy.rs` | the listener for clients that speak only TLS 1.2 |
 //! | `provision.rs` | what a fresh pump must know of its hub |
+//! | `wipe.rs` | the order to wipe a pump, and its receipt |
 
 mod approval;
 mod enrol;
@@ -27,6 +30,7 @@ mod issue;
 mod label;
 mod legacy;
 mod provision;
+mod wipe;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -187,7 +191,11 @@ impl From<wardline_store::StoreError> for Problem {
 
 /// The routes of the enrolment listener.
 pub fn router(hub: Arc<Hub>) -> Router {
-    est_routes().route("/wardline/v1/provision", get(provision::provision)).with_state(hub)
+    est_routes()
+        .route("/wardline/v1/provision", get(provision::provision))
+        .route("/wardline/v1/wipe/{pump}", get(wipe::order))
+        .route("/wardline/v1/wipe-receipt", post(wipe::receipt))
+        .with_state(hub)
 }
 
 /// The routes of the legacy listener: EST and nothing else, each request counted and noted.

@@ -148,6 +148,15 @@ impl Intent {
         read().map_err(|why: Why| why.about("wipe intent"))
     }
 
+    /// What a receipt claims, before any proof: enough to look up which certificate must have signed it.
+    ///
+    /// # Errors
+    /// What is wrong with its form.
+    pub fn claimed(receipt: &[u8]) -> Result<Self, Refused> {
+        let read = || Self::read(limited(receipt)?.get("intent").ok_or(Why::Shape("intent"))?);
+        read().map_err(|why: Why| why.about("wipe receipt"))
+    }
+
     fn read(value: &Value) -> Result<Self, Why> {
         let text = |name: &'static str| value.get(name).and_then(Value::as_str).ok_or(Why::Shape(name));
         if text("_type")? != INTENT {
@@ -212,6 +221,22 @@ impl Done {
             _ => return Err(Why::Shape("key")),
         };
         Ok(Self { key, left: number(value, "left")?, at: Time::from_unix_ms(number(value, "at")?) })
+    }
+}
+
+impl Receipt {
+    /// Reads a receipt that was proven before it was kept: for screens.
+    ///
+    /// # Errors
+    /// What is wrong with its form.
+    pub fn as_kept(bytes: &[u8]) -> Result<Self, Refused> {
+        let read = || {
+            let value = limited(bytes)?;
+            let intent = Intent::read(value.get("intent").ok_or(Why::Shape("intent"))?)?;
+            let done = Done::read(value.get("done").ok_or(Why::Shape("done"))?, &intent)?;
+            Ok(Self { intent, done })
+        };
+        read().map_err(|why: Why| why.about("wipe receipt"))
     }
 }
 

@@ -282,6 +282,21 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[("name", Text), ("value", Text), ("revision", Int), ("changed", Int), ("changed_by", Text)],
     },
     Table { name: "approvals_by_rule", key: 1, columns: &[("pump", Text), ("rule", Text), ("at", Int)] },
+    Table {
+        name: "wipe_orders",
+        key: 1,
+        columns: &[
+            ("nonce", Text),
+            ("pump", Text),
+            ("ending", Text),
+            ("certificates", Text),
+            ("decided", Int),
+            ("fetched", Int),
+            ("withdrawn", Int),
+            ("receipt", Bytes),
+            ("received", Int),
+        ],
+    },
     Table { name: "pump_profiles", key: 1, columns: &[("pump", Text), ("profile", Text)] },
 ];
 

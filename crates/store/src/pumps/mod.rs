@@ -5,7 +5,7 @@ mod read;
 
 use std::collections::BTreeSet;
 
-use wardline_model::{AssetTag, CareArea, HoldSupport, Lifecycle, Model, PumpId, Serial};
+use wardline_model::{AssetTag, CareArea, Ending, HoldSupport, Lifecycle, Model, PumpId, Serial};
 
 pub use quarantine::{Cap, HeldPump, Quarantine, QuarantineChange};
 #[cfg(test)]
@@ -17,6 +17,7 @@ use crate::engine::is_taken;
 use crate::group::Deciding;
 use crate::row::{parse, pieces, placeholders, query, text, time, word};
 use crate::store::Trouble;
+use crate::wipes::follow_in;
 use crate::{Decision, Entry, Notice, RegistryEntry, Store, StoreError};
 
 /// The most pumps of one list: a large health system's fleet ten times over.
@@ -95,6 +96,21 @@ impl Store {
     /// [`StoreError::Moved`] when the pump is not where the decision believed it to be (recorded as a refusal),
     /// [`StoreError::NotFound`].
     pub async fn decide_lifecycle(&self, change: LifecycleChange, by: &Decision) -> Result<RegistryEntry, StoreError> {
+        let ending = if change.to == Lifecycle::Lost { Ending::Lost } else { Ending::Retired };
+        self.decide_lifecycle_ending(change, ending, by).await
+    }
+
+    /// The same; where it ends the pump's time in this hospital, `ending` says why, for the order to wipe it that is
+    /// written in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Store::decide_lifecycle`].
+    pub async fn decide_lifecycle_ending(
+        &self,
+        change: LifecycleChange,
+        ending: Ending,
+        by: &Decision,
+    ) -> Result<RegistryEntry, StoreError> {
         let LifecycleChange { pump, from, to } = change;
         let action = format!("pump.{to}");
         self.step("moving a pump in its life", async {
@@ -118,6 +134,7 @@ impl Store {
                 Lifecycle::Expected => revoke_in(&mut deciding, pump, SUPERSEDED, by).await?,
                 Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
             };
+            follow_in(&mut deciding, pump, from, to, ending, by).await?;
             deciding.note(by, &Entry::done(&action, Some(pump), tag)).await?;
             deciding.tell(Notice::Pumps(vec![pump]));
             let entry = entry_in(deciding.tx(), pump).await?;

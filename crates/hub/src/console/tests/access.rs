@@ -106,6 +106,7 @@ fn the_api_and_fleet_agree_who_may_move_a_pump() {
         (Act::ReportLost, RouteId::ApiPumpLost),
         (Act::Find, RouteId::ApiPumpFound),
         (Act::Retire, RouteId::ApiPumpRetire),
+        (Act::ReturnLoaner, RouteId::ApiPumpLoanerReturn),
         (Act::ReEnrol, RouteId::ApiPumpReEnrol),
     ] {
         let Access::Needs(permission) = Route::of(id).access else { panic!("{id:?} asks for no permission") };
