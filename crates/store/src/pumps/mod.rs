@@ -134,8 +134,8 @@ impl Store {
                 Lifecycle::Expected => revoke_in(&mut deciding, pump, SUPERSEDED, by).await?,
                 Lifecycle::Enrolled | Lifecycle::InService | Lifecycle::Quarantined => 0,
             };
-            follow_in(&mut deciding, pump, from, to, ending, by).await?;
             deciding.note(by, &Entry::done(&action, Some(pump), tag)).await?;
+            follow_in(&mut deciding, pump, from, to, ending, by).await?;
             deciding.tell(Notice::Pumps(vec![pump]));
             let entry = entry_in(deciding.tx(), pump).await?;
             deciding.commit().await?;

@@ -1,8 +1,8 @@
 //! Pumps, certificates, codes and goals.
 
 use wardline_model::{
-    CareArea, Digest, Generation, HoldSupport, Lifecycle, PerKind, PumpId, Report, SlotReport, Span, Therapy, Time,
-    Wait, covers,
+    CareArea, Digest, Ending, Generation, HoldSupport, Lifecycle, PerKind, PumpId, Report, SlotReport, Span, Therapy,
+    Time, Wait, covers,
 };
 
 use super::{T0, World, by, expected, on_both_engines};
@@ -175,8 +175,40 @@ on_both_engines! {
         assert_eq!(told, [
             "pump.expect done", "certificate.issue done", "certificate.use done", "pump.in-service done",
             "pump.quarantined done", "pump.quarantined refused", "certificate.issue refused", "pump.in-service done",
-            "pump.lost done",
+            "pump.lost done", "pump.wipe-ordered done",
         ]);
+    }
+
+    async fn a_wipe_is_ordered_with_the_decision_and_its_first_receipt_counts(world) {
+        let pumps = world.pumps(3).await;
+        let store = &world.store;
+        let who = by("bea", "its time here ends");
+        let go = async |pump, from, to| store.decide_lifecycle(LifecycleChange { pump, from, to }, &who).await.unwrap();
+        // A pump that never had a certificate has nothing to forget.
+        go(pumps[2], Lifecycle::Expected, Lifecycle::Retired).await;
+        assert_eq!(store.wipe_of(pumps[2]).await.unwrap(), None);
+        for n in [1, 2] {
+            store.issue_certificate(&certificate(pumps[usize::from(n) - 1], n), &who).await.unwrap();
+        }
+        // Lost: ordered. Found before it heard: taken back. Lost and retired: the order for the lost pump stands.
+        let from = store.registry_entry(pumps[0]).await.unwrap().lifecycle;
+        go(pumps[0], from, Lifecycle::Lost).await;
+        let first = store.wipe_of(pumps[0]).await.unwrap().unwrap();
+        assert_eq!((first.ending, first.certificates.as_slice()), (Ending::Lost, &[Digest::from_bytes([1; 32])][..]));
+        assert!(first.is_open());
+        go(pumps[0], Lifecycle::Lost, Lifecycle::Expected).await;
+        assert!(store.wipe_of(pumps[0]).await.unwrap().is_some_and(|order| order.withdrawn.is_some() && !order.is_open()));
+        let change = LifecycleChange { pump: pumps[1], from, to: Lifecycle::Retired };
+        store.decide_lifecycle_ending(change, Ending::LoanerReturn, &who).await.unwrap();
+        let order = store.wipe_of(pumps[1]).await.unwrap().unwrap();
+        assert_eq!((order.ending, order.nonce.len()), (Ending::LoanerReturn, 32));
+        assert_ne!(order.nonce, first.nonce);
+        store.wipe_fetched(&order.nonce, T0).await.unwrap();
+        assert!(store.keep_wipe_receipt(&order.nonce, b"one", &who).await.unwrap());
+        assert!(!store.keep_wipe_receipt(&order.nonce, b"two", &who).await.unwrap());
+        let order = store.wipe_named(&order.nonce).await.unwrap().unwrap();
+        assert_eq!((order.fetched, order.receipt.as_deref(), order.is_open()), (Some(T0), Some(b"one".as_slice()), false));
+        assert!(store.keep_wipe_receipt("00", b"x", &who).await.is_err());
     }
 
     async fn a_one_time_code_works_once_for_its_pump_until_it_expires(world) {
