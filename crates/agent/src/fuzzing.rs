@@ -26,6 +26,13 @@ pub fn trust(bytes: &[u8]) {
     let _ = crate::trust::Kept::from_bytes(bytes);
 }
 
+/// What is written down of a wipe. What was read is said in a sentence.
+pub fn wipe_notes(bytes: &[u8]) {
+    if let Some(notes) = crate::wipe::Notes::from_bytes(bytes) {
+        let _ = notes.sentence();
+    }
+}
+
 /// An answer of a TPM, whole or not.
 pub fn tpm_answer(bytes: &[u8]) {
     crate::tpm::answers(bytes);

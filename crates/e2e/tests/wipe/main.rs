@@ -11,8 +11,9 @@ use wardline_agent::controller::Place;
 use wardline_agent::daemon;
 use wardline_agent::fault::Fault;
 use wardline_fleet::lifecycle::Act;
-use wardline_model::{Ending, Lifecycle, PumpId, Role, Span, covers};
+use wardline_model::{ChannelState, Ending, Lifecycle, PumpId, Role, Span, Therapy, covers};
 use wardline_release::wipe::{Gone, KeyPlace, Receipt};
+use wardline_sim::hospital::Hospital;
 
 use disk::{Disk, copy};
 use secrets::{Secret, device_key, identity, signing_key};
@@ -201,6 +202,27 @@ async fn a_lost_pump_is_wiped_at_its_next_contact_and_a_found_one_is_not() {
     let wipe = ward.wipe(1).await.expect("an order");
     assert!(wipe.withdrawn.is_some() && wipe.fetched.is_none() && wipe.received.is_none(), "{wipe:?}");
     assert!(configs[1].state.join("identity").exists());
+    ward.hub.stop().await;
+}
+
+/// N8: the pump of a hospital with nurses is retired in the middle of an infusion. It is wiped, and its nurses go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_infusion_does_not_notice_that_its_pump_is_wiped() {
+    covers!("N8", "N1");
+    let ward = Ward::open(1).await;
+    let hospital = Hospital::start(ward.hospital()).await.expect("a hospital");
+    until(async || {
+        let report = ward.row(0).await.report;
+        let is_busy = |state: ChannelState| state == ChannelState::Infusing;
+        report.is_some_and(|report| matches!(report.therapy, Therapy::Known { state, .. } if is_busy(state)))
+    })
+    .await;
+    let before = hospital.summary();
+    ward.decide(0, Act::Retire).await;
+    until(async || ward.wipe(0).await.is_some_and(|wipe| wipe.received.is_some())).await;
+    until(async || hospital.summary().nurses.infusions >= before.nurses.infusions + 3).await;
+    let summary = hospital.stop().await;
+    assert!(summary.violations.stories.is_empty(), "{summary}");
     ward.hub.stop().await;
 }
 

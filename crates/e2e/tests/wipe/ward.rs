@@ -13,7 +13,8 @@ use wardline_fleet::lifecycle::{Act, By};
 use wardline_hub::config::Config as HubConfig;
 use wardline_hub::server::{self, Running};
 use wardline_model::{AssetTag, CareArea, Model, PumpId, Role, Serial};
-use wardline_sim::hospital::Maker;
+use wardline_sim::controller::reference::Trust;
+use wardline_sim::hospital::{Faults, HospitalConfig, Maker, Nurses, PumpPlace};
 use wardline_store::{Actor, Decision, ExpectedPump, PumpRow, WipeRow};
 
 pub fn model() -> Model {
@@ -90,6 +91,33 @@ impl Ward {
         let now = wardline_hub::state::now();
         let birth = self.maker.birth(&folder, &model(), &serial(&format!("H3-{n}")), now).expect("born");
         Enrolment::Birth { root: self.root.clone(), certificate: birth.certificate, key: birth.key }
+    }
+
+    /// A hospital of its one pump, with nurses, five hundred times as fast as real.
+    pub fn hospital(&self) -> HospitalConfig {
+        let hub = self.agent(0, Path::new(""), self.birth(0), Keys::default()).hub;
+        HospitalConfig {
+            folder: self.folder.path().join("pumps"),
+            pumps: vec![PumpPlace {
+                model: model(),
+                serial: serial("H3-0"),
+                care_area: CareArea::new("Intensive care").expect("an area"),
+            }],
+            hub,
+            hub_root: self.root.clone(),
+            maker: Maker::open_or_invent(&self.folder.path().join("maker"), wardline_hub::state::now())
+                .expect("a maker"),
+            library: wardline_library::demonstration(1).expect("a library"),
+            release_root: None,
+            trust: Trust::Pinned,
+            seed: 8,
+            speed: 500,
+            nurses: Nurses::AtWork,
+            faults: Faults::None,
+            ramp: Duration::ZERO,
+            flush: Flush::Never,
+            progress: None,
+        }
     }
 
     pub async fn row(&self, n: usize) -> PumpRow {
