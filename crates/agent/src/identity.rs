@@ -36,7 +36,8 @@ pub(crate) use key::KeyHome;
 pub(crate) use pace::Pace;
 #[cfg(feature = "fuzzing")]
 pub(crate) use request::answer;
-pub(crate) use steps::{Settings, Step, act};
+pub(crate) use steps::{Settings, act, next_step};
+pub(crate) use wardline_pump::identity::IdentityStep as Step;
 
 /// Why a step did not work. It says what, and what happens next or what somebody can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `machine` | the slot machine: from a goal to a proven release, one slot at a time, under holds |
 //! | `journal` | what the slot machine must find again after power loss |
+//! | `identity` | when to enrol, to renew, to ask: the decision about its own certificate |
 //! | `session` | when to connect, to greet, to beat and to give up: back-off with full jitter |
 //! | `queue` | events kept until the hub has them for good: numbers without gaps, cumulative acknowledgement |
 //!
@@ -13,6 +14,7 @@
 extern crate alloc;
 
 mod effect;
+pub mod identity;
 mod input;
 mod journal;
 mod machine;

@@ -1,6 +1,7 @@
 //! `wardline sim`: parts of the simulated hospital on their own, for makers of pumps and for trying an agent by hand.
 
 mod month;
+mod roll_over;
 mod search;
 
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ enum SimCommand {
     Search(search::Search),
     /// Live through a month of a whole hospital in seconds, with everything that can go wrong
     Month(month::Month),
+    /// Move a whole fleet from one root to another in seconds, with pumps that sleep through it
+    RollOver(roll_over::RollOver),
 }
 
 /// Serves the reference therapy controller until Ctrl-C. It is what a maker's own controller is measured against: it
@@ -75,6 +78,7 @@ impl Sim {
             SimCommand::Controller(controller) => controller.run(),
             SimCommand::Search(search) => search.run(),
             SimCommand::Month(month) => month.run(),
+            SimCommand::RollOver(roll_over) => roll_over.run(),
         }
     }
 }

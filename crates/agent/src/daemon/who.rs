@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use wardline_model::{EventBody, Goal, PumpId, ReleaseRef, Time, covers};
 use wardline_pump::Input;
+use wardline_pump::identity::{IdentityRules, asks_when_refused};
 use wardline_release::Verified;
 use wardline_release::key::PublicKey;
 
@@ -18,7 +19,7 @@ use super::{DISK_AGAIN, Daemon, Fetching, keep, now};
 use crate::aside::aside;
 use crate::config::Config;
 use crate::fault::Killed;
-use crate::identity::{FILE, Failed, Farewell, Kept, KeyHome, Pace, Settings, Step, act, ask_farewell};
+use crate::identity::{FILE, Failed, Farewell, Kept, KeyHome, Pace, Settings, Step, act, ask_farewell, next_step};
 use crate::sealed::{SealedError, Sealing};
 use crate::session::Target;
 use crate::trust::Trust;
@@ -200,13 +201,13 @@ impl Own {
             });
             return;
         }
-        let (mut step, mut due) = Step::next(self.kept.as_deref(), now());
+        let (mut step, mut due) = next_step(self.kept.as_deref(), now());
         if self.renew_now && (step == Step::AskRoot || due.is_some()) {
             (step, due) = (Step::Renew, None);
         }
         let (wait, doubtful) = (self.pace.wait(draw()), self.doubts.wait(draw()));
-        // Only a pump that has nothing better to do listens to these.
-        let (may_hurry, may_doubt) = (step == Step::AskRoot, step == Step::AskRoot || due.is_some());
+        // Only a pump that has nothing better to do listens to the first.
+        let (may_hurry, may_doubt) = (step == Step::AskRoot, asks_when_refused(step, IdentityRules::all()));
         let (hurry, doubt) = (Arc::clone(&self.hurry), Arc::clone(&self.doubt));
         let (settings, kept, roots) = (Arc::clone(&self.settings), self.kept.clone(), Arc::clone(&self.roots));
         self.running = Box::pin(async move {

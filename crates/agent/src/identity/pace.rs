@@ -5,10 +5,6 @@
 
 use std::time::Duration;
 
-use wardline_model::{Span, Time};
-
-use super::request::Leaf;
-
 /// The wait before the second try; each later one is up to twice as long.
 const FIRST: Duration = Duration::from_secs(2);
 
@@ -71,12 +67,4 @@ impl Pace {
 
 fn part(of: Duration, draw: u64) -> Duration {
     Duration::from_millis(draw % (u64::try_from(of.as_millis()).unwrap_or(u64::MAX).saturating_add(1)))
-}
-
-/// When this certificate is to be renewed: at two thirds of its life, a fifteenth of it earlier or later.
-pub(super) fn renew_at(leaf: &Leaf) -> Time {
-    let life = leaf.not_after.since(leaf.not_before).as_ms();
-    let spread = life / 15 * 2;
-    let jitter = leaf.spread % (spread + 1);
-    leaf.not_before + Span::from_ms(life / 5 * 3 + jitter)
 }

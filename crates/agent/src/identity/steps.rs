@@ -8,14 +8,14 @@ use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use wardline_model::{Serial, Time, covers};
+use wardline_pump::identity::{self, Held, IdentityRules, IdentityStep as Step, Pins, Successor};
 use zeroize::Zeroizing;
 
 use super::Failed;
 use super::est::{self, Est, Provision};
 use super::kept::{Credential, Kept, Pinned};
 use super::key::{KeyHome, PumpKey, StoredKey};
-use super::pace::renew_at;
-use super::request;
+use super::request::{self, Leaf};
 use crate::config::{Config, Enrolment};
 use crate::sealed::{SealedError, Sealing};
 
@@ -93,45 +93,21 @@ impl Settings {
     }
 }
 
-/// What is to be done next about the identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Get a certificate by birth certificate or code: there is none, or it has ended (a pump from the cupboard).
-    Enrol,
-    /// Ask what to pin.
-    Provision,
-    /// Show that a new certificate works, and use it from then on.
-    Prove,
-    /// Ask again for the release root, which nobody had published.
-    AskRoot,
-    /// Get the next certificate, for a new key.
-    Renew,
-    /// The hub refused the certificate on the link: ask whether it still counts, and enrol again if it does not.
-    Check,
-}
-
-impl Step {
-    /// The next step, and when it is due if not now.
-    pub(crate) fn next(kept: Option<&Kept>, now: Time) -> (Self, Option<Time>) {
-        let Some(kept) = kept else { return (Self::Enrol, None) };
-        if kept.next.is_some() {
-            return (Self::Prove, None);
-        }
-        // What is kept was looked over when it was read or made.
-        let Ok(leaf) = kept.current.leaf() else { return (Self::Enrol, None) };
-        let renew = renew_at(&leaf);
-        if leaf.not_after <= now {
-            (Self::Enrol, None)
-        } else if kept.pinned.is_none() {
-            (Self::Provision, None)
-        } else if renew <= now {
-            (Self::Renew, None)
-        } else if kept.pinned.as_ref().is_some_and(|pinned| pinned.tuf_root.is_none()) {
-            (Self::AskRoot, None)
-        } else {
-            (Self::Renew, Some(renew))
-        }
-    }
+/// The next step, and when it is due if not now: decided by crate `pump` from what is kept.
+pub(crate) fn next_step(kept: Option<&Kept>, now: Time) -> (Step, Option<Time>) {
+    // What is kept was looked over when it was read or made; what no longer reads is as good as none.
+    let held = kept.and_then(|kept| {
+        let leaf = kept.current.leaf().ok()?;
+        let pins = match &kept.pinned {
+            None => Pins::None,
+            Some(pinned) if pinned.tuf_root.is_none() => Pins::GoalKey,
+            Some(_) => Pins::All,
+        };
+        let successor = if kept.next.is_some() { Successor::Waits } else { Successor::None };
+        let Leaf { not_before, not_after, spread, .. } = leaf;
+        Some(Held { not_before, not_after, spread, pins, successor })
+    });
+    identity::next_step(held.as_ref(), now, IdentityRules::all())
 }
 
 /// Does one step. `roots` are those that the pump believes; a pump without an identity believes the file of its

@@ -12,9 +12,9 @@ use {der::Decode as _, der::Encode as _};
 use super::est::Provision;
 use super::kept::{Credential, Pinned};
 use super::key::{KeyHome, PumpKey};
-use super::request::{self, Leaf};
+use super::request;
 use super::steps::pin;
-use super::{Kept, Pace, Step, pace};
+use super::{Kept, Pace, Step, next_step};
 use crate::fault::Fault;
 use crate::sealed::{Flush, Sealing};
 
@@ -102,21 +102,21 @@ fn a_kept_identity_that_was_spoilt_is_refused_and_not_used_in_part() {
 #[test]
 fn the_next_step_follows_from_what_is_kept_and_the_clock() {
     let day = |days| start() + Span::from_days(days);
-    assert_eq!(Step::next(None, day(1)), (Step::Enrol, None));
+    assert_eq!(next_step(None, day(1)), (Step::Enrol, None));
     let mut kept = kept();
-    assert_eq!(Step::next(Some(&kept), day(1)), (Step::Provision, None));
+    assert_eq!(next_step(Some(&kept), day(1)), (Step::Provision, None));
     kept.pinned = Some(Pinned::new(&goal_key(1), None));
-    assert_eq!(Step::next(Some(&kept), day(1)), (Step::AskRoot, None));
+    assert_eq!(next_step(Some(&kept), day(1)), (Step::AskRoot, None));
     // Without a release root the pump still renews.
-    assert_eq!(Step::next(Some(&kept), day(29)), (Step::Renew, None));
+    assert_eq!(next_step(Some(&kept), day(29)), (Step::Renew, None));
     kept.pinned = Some(Pinned::new(&goal_key(1), Some("{}".into())));
-    let (step, due) = Step::next(Some(&kept), day(1));
+    let (step, due) = next_step(Some(&kept), day(1));
     assert_eq!((step, due.is_some_and(|due| due >= day(18) && due <= day(22))), (Step::Renew, true));
-    assert_eq!(Step::next(Some(&kept), day(23)), (Step::Renew, None));
+    assert_eq!(next_step(Some(&kept), day(23)), (Step::Renew, None));
     // From the cupboard.
-    assert_eq!(Step::next(Some(&kept), day(31)), (Step::Enrol, None));
+    assert_eq!(next_step(Some(&kept), day(31)), (Step::Enrol, None));
     kept.next = Some(made("two").1);
-    assert_eq!(Step::next(Some(&kept), day(31)), (Step::Prove, None));
+    assert_eq!(next_step(Some(&kept), day(31)), (Step::Prove, None));
 }
 
 #[test]
@@ -225,21 +225,8 @@ proptest! {
     }
 
     #[test]
-    fn renewal_lies_around_two_thirds_of_any_life(days in 1u64..3_650, spread: u64) {
-        let leaf = Leaf { spread, not_before: start(), not_after: start() + Span::from_days(days), ..made_leaf() };
-        let at = pace::renew_at(&leaf).since(start()).as_ms();
-        let life = Span::from_days(days).as_ms();
-        prop_assert!(at >= life * 3 / 5 && at <= life * 11 / 15 + 1);
-    }
-
-    #[test]
     fn no_answer_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..600), coded: bool) {
         let body = if coded { base64::Engine::encode(&base64::engine::general_purpose::STANDARD, body).into_bytes() } else { body };
         prop_assert!(request::certs_only(&body).is_err());
     }
-}
-
-fn made_leaf() -> Leaf {
-    static LEAF: std::sync::OnceLock<Leaf> = std::sync::OnceLock::new();
-    LEAF.get_or_init(|| made("one").1.leaf().expect("reads")).clone()
 }

@@ -56,6 +56,8 @@ pub(super) enum Happens {
     People(People),
     /// The adversary.
     Trouble(Trouble),
+    /// A pump looks at its certificate.
+    Identity { pump: usize },
     /// An hour is over.
     Hour,
 }

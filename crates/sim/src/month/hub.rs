@@ -32,6 +32,8 @@ pub(super) struct Hub {
     pub(super) life: u32,
     /// How far its clock is ahead of the world's, in milliseconds.
     pub(super) clock: i64,
+    /// It is without its authority until then: no certificate is issued.
+    pub(super) cannot_issue_until: Time,
     key: SigningKey,
     public: PublicKey,
     // ---- durable
@@ -94,6 +96,7 @@ impl Hub {
             up: true,
             life: 1,
             clock: 0,
+            cannot_issue_until: Time::default(),
             key,
             public,
             rows,

@@ -184,8 +184,8 @@ impl World {
             // Given up, or the packets are lost: the session's own deadline ends it.
             return;
         }
-        let admitted =
-            self.hub.serves(pump) || (self.hub.up && self.settings.wrong == Some(Wrong::LinksTheQuarantined));
+        let admitted = (self.hub.serves(pump) && self.certificate_is_good(pump))
+            || (self.hub.up && self.settings.wrong == Some(Wrong::LinksTheQuarantined));
         if !admitted {
             if let Some(agent) = self.pumps[pump].agent.as_mut() {
                 agent.transport = Transport::None;

@@ -15,6 +15,7 @@
 //! | `world` | everything that exists, and one thing after the other |
 //! | `ward`, `nurse` | the rhythm of the wards, and people at the bedside |
 //! | `pump`, `therapy`, `agent`, `outbox` | a pump: storage, controller, agent, what it keeps and sends |
+//! | `identity` | a pump's certificate: renewals, an end in a cupboard, clocks of another decade, a hub that cannot issue |
 //! | `links`, `arrivals` | the links, and what arrives over them |
 //! | `hub`, `planner`, `people` | the hub, its planner, and those who publish |
 //! | `trouble` | the adversary |
@@ -25,6 +26,7 @@ mod agenda;
 mod agent;
 mod arrivals;
 mod hub;
+mod identity;
 mod links;
 mod nurse;
 mod outbox;
@@ -91,7 +93,7 @@ impl World {
         self.finale = Finale::Now;
         self.weather = trouble::Weathers::default();
         self.hub.doom = None;
-        self.hub.clock = 0;
+        (self.hub.clock, self.hub.cannot_issue_until) = (0, Time::default());
         self.hub_starts();
         for pump in 0..self.pumps.len() {
             let place = &mut self.pumps[pump];

@@ -39,6 +39,8 @@ pub(super) struct Pump {
     pub(super) away_until: Time,
     /// How many events it can keep.
     pub(super) limits: QueueLimits,
+    /// When its certificate ends, by the world's time.
+    pub(super) certificate_ends: Time,
 }
 
 /// A death that is on its way.
@@ -144,6 +146,7 @@ impl Pump {
             shelf_full_until: Time::default(),
             away_until: Time::default(),
             limits,
+            certificate_ends: super::identity::first_ends(number),
         }
     }
 

@@ -62,6 +62,10 @@ pub(super) enum Wrong {
     SendsBeforeKeeping,
     /// Agent and controller take what nobody signed.
     BelievesAnybody,
+    /// A pump whose certificate has ended does not enrol again.
+    NeverEnrolsAgain,
+    /// The end of a certificate switches the pump off.
+    EndStopsTherapy,
 }
 
 impl Settings {

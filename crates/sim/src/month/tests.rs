@@ -19,7 +19,11 @@ fn holds(pumps: usize, days: u64, seed: u64, weather: Weather) -> Summary {
 
 /// A small month with something wrong in it must be found out, in the way that is expected, and tell its story.
 fn finds(broken: impl Fn(&mut Settings), expect: &str) {
-    let mut settings = Settings::new(60, 10, 11, Weather::Foul);
+    finds_within(10, broken, expect);
+}
+
+fn finds_within(days: u64, broken: impl Fn(&mut Settings), expect: &str) {
+    let mut settings = Settings::new(60, days, 11, Weather::Foul);
     broken(&mut settings);
     let summary = run(&settings, |_| {});
     let Some(violation) = summary.violation else { panic!("nothing was found:\n{summary}") };
@@ -53,6 +57,25 @@ fn a_fair_month_reaches_its_pumps_in_time() {
         let in_use = release.in_use_per_mille_48_h.unwrap_or(0);
         assert!(release.in_use >= 100 && in_use >= 990, "{in_use} per mille of {} in use: {version}", release.in_use);
     }
+}
+
+#[test]
+fn certificates_clocks_and_a_lost_authority_are_never_seen_at_the_bedside() {
+    covers!("N1", "N8");
+    let month = holds(80, 40, 5, Weather::Foul);
+    let times =
+        |what: &str| month.troubles.iter().find(|(word, _)| word.as_str() == what).map_or(0, |(_, count)| *count);
+    for what in [
+        "certificates renewed",
+        "pumps that enrolled again",
+        "pump clocks that jumped ten years",
+        "days-long losses of the authority",
+        "pumps put into a cupboard",
+    ] {
+        assert!(times(what) > 0, "{what} never happened in this month");
+    }
+    finds_within(40, wrong(Wrong::EndStopsTherapy), "N8");
+    finds_within(40, wrong(Wrong::NeverEnrolsAgain), "N11");
 }
 
 #[test]

@@ -43,6 +43,14 @@ pub(super) enum Trouble {
     DiskFull,
     /// A pump's clock jumps.
     ClockJumps,
+    /// A pump's clock jumps by ten years, and is set right after a while.
+    ClockJumpsYears,
+    /// A pump's clock is set right.
+    ClockSet(usize),
+    /// The hub cannot issue certificates for days.
+    AuthorityGoes,
+    /// A pump that nobody needs is put into a cupboard, switched off, for longer than its certificate lasts.
+    Cupboard,
     /// The hub's clock jumps.
     HubClockJumps,
     /// A pump is taken down.
@@ -67,7 +75,7 @@ pub(super) enum Trouble {
 
 /// How often things go wrong: a kind of trouble, and how many of them in a month of 30 days for 100 pumps (for the hub and
 /// the network: in 30 days).
-const OFTEN: [(Trouble, u64, Per); 14] = [
+const OFTEN: [(Trouble, u64, Per); 17] = [
     (Trouble::PowerCut, 150, Per::Pump),
     (Trouble::AgentDies, 150, Per::Pump),
     (Trouble::PortBreaks, 100, Per::Pump),
@@ -78,6 +86,9 @@ const OFTEN: [(Trouble, u64, Per); 14] = [
     (Trouble::Tears, 900, Per::Pump),
     (Trouble::DiskFull, 120, Per::Pump),
     (Trouble::ClockJumps, 40, Per::Pump),
+    (Trouble::ClockJumpsYears, 15, Per::Pump),
+    (Trouble::AuthorityGoes, 3, Per::Hospital),
+    (Trouble::Cupboard, 40, Per::Pump),
     (Trouble::HubClockJumps, 5, Per::Hospital),
     (Trouble::Quarantine, 12, Per::Hospital),
     (Trouble::Lost, 4, Per::Hospital),
@@ -148,6 +159,10 @@ impl World {
             }
             Trouble::DiskFull => self.disk_full(pump),
             Trouble::ClockJumps => self.clock_jumps(pump),
+            Trouble::ClockJumpsYears => self.clock_jumps_years(pump),
+            Trouble::ClockSet(pump) => self.clock_set(pump),
+            Trouble::AuthorityGoes => self.authority_goes(),
+            Trouble::Cupboard => self.cupboard(pump),
             Trouble::HubClockJumps => {
                 self.count("hub clock jumps");
                 let by = self.dice.trouble.between(MINUTE, 3 * HOUR).cast_signed();

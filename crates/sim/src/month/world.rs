@@ -53,6 +53,7 @@ pub(super) struct AllDice {
     pub(super) shelf: Dice,
     pub(super) net: Dice,
     pub(super) trouble: Dice,
+    pub(super) identity: Dice,
 }
 
 /// What happened, counted.
@@ -100,6 +101,7 @@ impl World {
                 shelf: Dice::new(seed ^ 0x7368_656c_6600),
                 net: Dice::new(seed ^ 0x6e65_7400_0000),
                 trouble: Dice::new(seed ^ 0x0074_726f_7562_6c65),
+                identity: Dice::new(seed ^ 0x6964_656e_7469_7479),
             },
             steps: 0,
             finale: Finale::NotYet,
@@ -115,6 +117,8 @@ impl World {
             let later = if self.dice.shelf.percent(10) { self.dice.shelf.between(HOUR, 96 * HOUR) } else { 0 };
             let at = self.dice.shelf.between(0, 10 * MINUTE) + later;
             self.agenda.add(BEGINS + Span::from_ms(at), Happens::PowerOn { pump });
+            let looks = self.dice.identity.between(0, HOUR);
+            self.agenda.add(BEGINS + Span::from_ms(looks), Happens::Identity { pump });
         }
         self.plan_story();
         if self.settings.weather == Weather::Foul {
@@ -174,6 +178,7 @@ impl World {
             Happens::HubStarts => self.hub_starts(),
             Happens::People(people) => self.people_decide(people),
             Happens::Trouble(trouble) => self.trouble(trouble),
+            Happens::Identity { pump } => self.identity(pump),
             Happens::Hour => self.hour(),
             // It belongs to a life that has ended.
             Happens::Nurse { .. }

@@ -26,7 +26,7 @@ mod world;
 
 pub use explore::{Found, STATES_MOST, Verdict};
 pub use never::{Never, Tested};
-pub use scene::{Agent, Flaw, Keeps, Scene};
+pub use scene::{Agent, Enrols, Flaw, Keeps, Scene};
 pub use scenes::scenes;
 
 /// Visits every world of this scene, with machines that keep these rules.

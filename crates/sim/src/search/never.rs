@@ -23,6 +23,9 @@ pub enum Never {
     N6,
     /// There is no usable release. Tested by every program that is asked for, and by every attempt that fails.
     N7,
+    /// Taking a pump's certificate back, or its end, touches therapy. Tested by everything that happens to certificates,
+    /// clocks and authorities while a channel is busy.
+    N8,
     /// Something waits for a person. Tested in every world: from each, moves that do nothing for the update's sake must
     /// lead to a pump at rest.
     N12,
@@ -33,8 +36,8 @@ pub enum Never {
 
 impl Never {
     /// All of them, in the order of docs/safety.md.
-    pub const ALL: [Self; 9] =
-        [Self::N1, Self::N2, Self::N3, Self::N4, Self::N5, Self::N6, Self::N7, Self::N12, Self::N13];
+    pub const ALL: [Self; 10] =
+        [Self::N1, Self::N2, Self::N3, Self::N4, Self::N5, Self::N6, Self::N7, Self::N8, Self::N12, Self::N13];
 
     /// Its name in docs/safety.md.
     #[must_use]
@@ -47,6 +50,7 @@ impl Never {
             Self::N5 => "N5",
             Self::N6 => "N6",
             Self::N7 => "N7",
+            Self::N8 => "N8",
             Self::N12 => "N12",
             Self::N13 => "N13",
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use wardline_model::{Digest, HoldSupport, Kind, PumpId, ReleaseRef, Version};
 use wardline_pump::Rules;
+use wardline_pump::identity::IdentityRules;
 
 /// What is wrong with a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,15 @@ pub enum Agent {
     Stolen,
 }
 
+/// How a pump comes to a certificate when it has none that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Enrols {
+    /// By its birth certificate, as often as it must.
+    ByBirth,
+    /// By a code that is used: a person would have to bring another.
+    ByCode,
+}
+
 /// The rules that the two machines of a pump keep. A program can only make [`Keeps::all`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Keeps {
@@ -39,13 +49,15 @@ pub struct Keeps {
     pub pump: Rules,
     /// The therapy controller.
     pub controller: Rules,
+    /// The pump's own certificate, on the communication side.
+    pub identity: IdentityRules,
 }
 
 impl Keeps {
-    /// All nine on both sides.
+    /// All nine on both sides, and those of the certificate.
     #[must_use]
     pub const fn all() -> Self {
-        Self { pump: Rules::all(), controller: Rules::all() }
+        Self { pump: Rules::all(), controller: Rules::all(), identity: IdentityRules::all() }
     }
 }
 
@@ -72,6 +84,10 @@ pub struct Scene {
     pub cuts: u8,
     /// How many things a nurse may begin, and alarms sound.
     pub acts: u8,
+    /// How the pump enrols, where certificates are part of the scene.
+    pub enrols: Option<Enrols>,
+    /// How much may happen to certificates, clocks and the authority.
+    pub troubles: u8,
 }
 
 /// The pump of every search.

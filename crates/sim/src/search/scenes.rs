@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use wardline_model::{HoldSupport, Kind};
 
-use super::scene::{Agent, Flaw, Scene};
+use super::scene::{Agent, Enrols, Flaw, Scene};
 
 use Kind::{DrugLibrary, FirewallPolicy, Firmware, TrustAnchors, WirelessProfile};
 
 /// Every scene, in the order in which they are told.
 #[must_use]
 pub fn scenes() -> Vec<Scene> {
-    [libraries(), bad_libraries(), network_kinds(), firmware(), vec![both(), stolen(), stolen_no_holds()]].concat()
+    [libraries(), bad_libraries(), network_kinds(), firmware(), vec![both(), stolen(), stolen_no_holds()], identities()]
+        .concat()
 }
 
 /// One sound library and no bad luck, to be changed.
@@ -27,6 +28,8 @@ fn scene(name: &'static str, about: &'static str) -> Scene {
         powers: 0,
         cuts: 0,
         acts: 0,
+        enrols: None,
+        troubles: 0,
     }
 }
 
@@ -122,4 +125,18 @@ fn stolen() -> Scene {
 fn stolen_no_holds() -> Scene {
     let about = "a stolen agent, and a controller that grants no holds";
     Scene { name: "stolen-agent-no-holds", about, support: HoldSupport::Cannot, ..stolen() }
+}
+
+/// The pump's own certificate: renewals, an end in the cupboard, clocks that jump ten years, an authority that cannot issue.
+fn identities() -> Vec<Scene> {
+    let birth =
+        scene("identity", "certificates that end, clocks that jump ten years, an authority that is gone for days");
+    let code = scene("identity-code", "the same for a pump whose one-time code is used");
+    let library = scene("identity-library", "a drug library while certificates, clocks and the authority fail");
+    let quiet = |base| Scene { goals: vec![], ..base };
+    vec![
+        Scene { enrols: Some(Enrols::ByBirth), troubles: 3, acts: 2, ..quiet(birth) },
+        Scene { enrols: Some(Enrols::ByCode), troubles: 3, acts: 2, ..quiet(code) },
+        Scene { enrols: Some(Enrols::ByBirth), troubles: 1, acts: 1, ..library },
+    ]
 }

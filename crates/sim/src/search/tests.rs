@@ -6,7 +6,7 @@ use wardline_model::covers;
 
 use super::{Found, Keeps, Never, Scene, Verdict, run, scenes};
 
-use Never::{N1, N2, N3, N4, N5, N6, N7, N12, N13};
+use Never::{N1, N2, N3, N4, N5, N6, N7, N8, N12, N13};
 
 fn scene(name: &str) -> Scene {
     scenes().into_iter().find(|scene| scene.name == name).unwrap_or_else(|| panic!("no scene is named {name}"))
@@ -131,6 +131,19 @@ fn a_stolen_agent_harms_no_patient() {
     holds("stolen-agent", &[N1, N2, N3, N5, N6, N7, N12, N13]);
     // It gets no switch at all, so that N2 is kept by there being nothing to judge.
     holds("stolen-agent-no-holds", &[N1, N3, N5, N7, N12]);
+}
+
+#[test]
+fn certificates_clocks_and_authorities_are_never_seen_at_the_bedside_and_every_pump_comes_back() {
+    covers!("N1", "N8", "N12");
+    holds("identity", &[N1, N3, N5, N8, N12]);
+    holds("identity-code", &[N1, N3, N5, N8, N12]);
+}
+
+#[test]
+fn a_library_and_a_certificate_do_not_stand_in_each_others_way() {
+    covers!("N1", "N2", "N8");
+    holds("identity-library", &[N1, N2, N3, N4, N8, N12]);
 }
 
 #[test]

@@ -14,11 +14,22 @@
 //! | 9 unknown means no | N2 | stuck: the controller refuses for ever | **holds**: the pump never asks |
 //! | 9, and the agent is stolen | N2 | **holds**: the thief keeps no rules anyway | N2 |
 //!
+//! Of the pump's own certificate, whatever is forgotten is never seen at the bedside:
+//!
+//! | rule | without it |
+//! |---|---|
+//! | renew before the end | stuck: a pump whose code is used ends for good |
+//! | enrol when ended | **holds**: the hub refuses what has ended, and the pump asks |
+//! | ask when refused | stuck: a certificate that was taken back is shown until it ends |
+//! | keep until proven | stuck: a hub that forgot the new one, and the old one is given up |
+//! | keep while ended | stuck: a clock ten years ahead makes it give up what is good |
+//!
 //! *Stuck* is never harm: every world that can be reached was visited and none breaks a never event of therapy, but the
 //! pump does not come to rest by itself. So whatever the communication side forgets or a thief makes it do, the therapy
 //! side keeps the patient safe; what the therapy side forgets, a sound communication side makes up for in part only.
 
 use wardline_model::covers;
+use wardline_pump::identity::{IdentityRule, IdentityRules};
 use wardline_pump::{Rule, Rules};
 
 use super::{Keeps, Verdict, run, scene, told};
@@ -46,12 +57,22 @@ enum Expect {
 }
 
 fn without(rule: Rule, name: &str, side: Without, expect: Expect) {
-    let (forgets, all) = (Rules::without(rule), Rules::all());
+    let forgets = Rules::without(rule);
     let keeps = match side {
-        Both => Keeps { pump: forgets, controller: forgets },
-        Pump => Keeps { pump: forgets, controller: all },
-        Controller => Keeps { pump: all, controller: forgets },
+        Both => Keeps { pump: forgets, controller: forgets, ..Keeps::all() },
+        Pump => Keeps { pump: forgets, ..Keeps::all() },
+        Controller => Keeps { controller: forgets, ..Keeps::all() },
     };
+    expected(&format!("{rule:?} ({side:?})"), name, keeps, expect);
+}
+
+/// Without this rule of the pump's certificate.
+fn without_identity(rule: IdentityRule, name: &str, expect: Expect) {
+    let keeps = Keeps { identity: IdentityRules::without(rule), ..Keeps::all() };
+    expected(&format!("{rule:?}"), name, keeps, expect);
+}
+
+fn expected(without: &str, name: &str, keeps: Keeps, expect: Expect) {
     let scene = scene(name);
     let found = run(&scene, keeps);
     let told = told(&scene, &found);
@@ -61,7 +82,7 @@ fn without(rule: Rule, name: &str, side: Without, expect: Expect) {
         (Verdict::Broken { what, .. }, Stuck) => what.contains("no fair way"),
         (Verdict::Holds | Verdict::Broken { .. } | Verdict::TooLarge, _) => false,
     };
-    assert!(as_expected, "without {rule:?} ({side:?}) {expect:?} was expected of {told}");
+    assert!(as_expected, "without {without} {expect:?} was expected of {told}");
 }
 
 #[test]
@@ -140,8 +161,21 @@ fn rule_9_the_controller_alone_keeps_it_against_a_thief() {
 }
 
 #[test]
+fn without_a_rule_of_its_certificate_a_pump_does_not_come_back_and_no_patient_is_harmed() {
+    covers!("N1", "N8");
+    without_identity(IdentityRule::RenewBeforeEnd, "identity-code", Stuck);
+    without_identity(IdentityRule::EnrolWhenEnded, "identity", Holds);
+    without_identity(IdentityRule::AskWhenRefused, "identity", Stuck);
+    without_identity(IdentityRule::KeepUntilProven, "identity-code", Stuck);
+    without_identity(IdentityRule::KeepWhileEnded, "identity-code", Stuck);
+}
+
+#[test]
 fn every_rule_has_a_mutant() {
     let source = include_str!("mutants.rs");
+    for rule in IdentityRule::ALL {
+        assert!(source.contains(&format!("without_identity(IdentityRule::{rule:?}, ")), "{rule:?} has no mutant");
+    }
     for rule in Rule::ALL {
         assert!(source.contains(&format!("without(Rule::{rule:?}, ")), "{rule:?} has no mutant");
     }

@@ -8,6 +8,7 @@
 //! | `moves` | what can happen next, and the world after it |
 //! | `carry` | the effects of the two machines, carried out |
 //! | `bank` | a modelled switch for firmware: two banks, a boot loader, a restart under the controller's hold |
+//! | `identity` | the pump's own certificate, its clock, and the hub's authority |
 //! | `power` | losing it, and starting again |
 //! | `bedside` | what nurses and alarms do |
 //! | `watch` | the never events, judged by what happens and not by what the machines say |
@@ -15,6 +16,7 @@
 mod bank;
 mod bedside;
 mod carry;
+mod identity;
 mod moves;
 mod power;
 mod watch;
@@ -69,6 +71,8 @@ struct State {
     /// How many goals the hub has sent.
     goals: usize,
     hub: Link,
+    /// The pump's own certificate, where it is part of the scene.
+    own: Option<identity::Own>,
     /// Whether the slot machine has said that every slot of the communication side is whole.
     ready: bool,
     /// What is on the way, lost with the power.
@@ -119,6 +123,7 @@ impl World {
             network: Network::Up,
             goals: 0,
             hub: Link::Down,
+            own: scene.enrols.map(|_| identity::Own::new(scene.troubles)),
             ready: false,
             writing: None,
             to_controller: VecDeque::from([Ask::Hello]),
@@ -175,7 +180,8 @@ impl World {
             Pointer::Whole(of) => self.scene().flaw(*of) != super::scene::Flaw::CutsOff,
             Pointer::Torn | Pointer::Empty => false,
         };
-        self.now.network == Network::Up && Kind::ALL.into_iter().filter(|kind| !by_controller(*kind)).all(over)
+        let links = self.now.own.as_ref().is_none_or(identity::Own::links);
+        self.now.network == Network::Up && links && Kind::ALL.into_iter().filter(|kind| !by_controller(*kind)).all(over)
     }
 }
 

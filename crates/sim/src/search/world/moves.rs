@@ -6,6 +6,7 @@ use wardline_model::Kind;
 use wardline_pump::{Hub, Input};
 
 use super::bedside::Act;
+use super::identity::Trouble;
 use super::{Link, NOW, Network, World};
 use crate::controller::{self, Ask, Pointer};
 
@@ -30,6 +31,10 @@ pub enum Move {
     PowerGoes,
     AgentIsKilled,
     Bedside(Act),
+    IdentityActs,
+    Trouble(Trouble),
+    ClockIsSet,
+    AuthorityComes,
     ThiefAsks(Ask),
 }
 
@@ -51,6 +56,10 @@ impl fmt::Display for Move {
             Self::PowerGoes => f.write_str("the power goes and comes"),
             Self::AgentIsKilled => f.write_str("the agent is killed and starts again"),
             Self::ThiefAsks(ask) => write!(f, "the stolen agent asks {ask:?}"),
+            Self::IdentityActs => f.write_str("the pump takes the next step about its certificate"),
+            Self::Trouble(trouble) => write!(f, "trouble: {trouble:?}"),
+            Self::ClockIsSet => f.write_str("the clock is set right"),
+            Self::AuthorityComes => f.write_str("the authority can issue again"),
             Self::Bedside(act) => write!(f, "at the bedside: {act:?}"),
         }
     }
@@ -60,7 +69,7 @@ impl Move {
     /// Whether it needs no bad luck and no favour.
     pub(super) const fn is_fair(self) -> bool {
         match self {
-            Self::NetworkGoes | Self::PowerGoes | Self::AgentIsKilled | Self::ThiefAsks(_) => false,
+            Self::NetworkGoes | Self::PowerGoes | Self::AgentIsKilled | Self::ThiefAsks(_) | Self::Trouble(_) => false,
             // A nurse ends an infusion and deals with an alarm for the patient's sake, and does nothing for the update's.
             Self::Bedside(act) => matches!(act, Act::Stop | Act::Silence),
             Self::AgentDoes
@@ -73,6 +82,9 @@ impl Move {
             | Self::HubGreets
             | Self::LinkDies
             | Self::HubAsks
+            | Self::IdentityActs
+            | Self::ClockIsSet
+            | Self::AuthorityComes
             | Self::NetworkComes => true,
         }
     }
@@ -98,8 +110,12 @@ impl World {
         may(agent_free && now.hub == Link::Up && now.goals < self.scene().goals.len(), Move::HubAsks);
         may(now.cuts > 0 && now.network == Network::Up, Move::NetworkGoes);
         may(now.network == Network::Down, Move::NetworkComes);
+        may(agent_free && self.identity_may_act(), Move::IdentityActs);
+        may(self.clock_is_wrong(), Move::ClockIsSet);
+        may(self.authority_is_gone(), Move::AuthorityComes);
         may(now.powers > 0, Move::PowerGoes);
         may(now.powers > 0, Move::AgentIsKilled);
+        moves.extend(self.troubles().into_iter().map(Move::Trouble));
         if controller_free {
             moves.extend(self.acts().into_iter().map(Move::Bedside));
         }
@@ -153,6 +169,10 @@ impl World {
             Move::PowerGoes => self.power_goes(),
             Move::AgentIsKilled => self.agent_is_killed(),
             Move::Bedside(act) => self.bedside(act),
+            Move::IdentityActs => self.identity_acts(),
+            Move::Trouble(trouble) => self.trouble(trouble),
+            Move::ClockIsSet => self.clock_is_set(),
+            Move::AuthorityComes => self.authority_comes(),
             Move::ThiefAsks(ask) => self.tell_controller(controller::Input::Port(ask), NOW),
         }
         self.settle();
@@ -188,6 +208,9 @@ impl World {
     fn hub_greets(&mut self) {
         if let Link::Wanted(epoch) = self.now.hub {
             self.now.hub = Link::Up;
+            if let Some(own) = self.now.own.as_mut() {
+                own.linked();
+            }
             self.tell_agent(Input::Hub(Hub::Reached(epoch)), NOW);
         }
     }

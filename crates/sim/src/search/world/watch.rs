@@ -129,6 +129,7 @@ impl World {
         };
         quiet
             && now.hub == Link::Up
+            && now.own.as_ref().is_none_or(super::identity::Own::is_settled)
             && report.slots.iter().all(|(_, slot)| done(slot.state))
             && self.scene().kinds.iter().all(truthful)
     }
