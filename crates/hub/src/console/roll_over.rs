@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use wardline_api::types::{Reason, RollOver, StartRollOver, StepRollOver};
+use wardline_api::types::{AuthorityRow, Reason, RollOver, RollOverLeft, RollOverStage, StartRollOver, StepRollOver};
 
 use super::app::Console;
 use super::fault::Fault;
@@ -25,6 +25,44 @@ impl From<TrustFault> for Fault {
             ),
         }
     }
+}
+
+/// The change that is under way, for a page that shows it beside other things; the page does without when it cannot be read.
+pub(super) async fn under_way(console: &Console, caller: &Caller) -> Option<RollOver> {
+    let change = ask(console, caller, TrustAsk::Status, "").await.ok()?;
+    matches!(change.stage, RollOverStage::Prepared | RollOverStage::Moved).then_some(change)
+}
+
+/// How far it is, in words.
+pub(super) const fn stage_word(change: &RollOver) -> &'static str {
+    match change.stage {
+        RollOverStage::Quiet => "nothing is changed",
+        RollOverStage::Prepared => "prepared: the hub issues from the old one",
+        RollOverStage::Moved => "moved: the hub issues from the new one and accepts both",
+        RollOverStage::Finished => "finished",
+    }
+}
+
+/// What a pump must do yet.
+pub(super) const fn left_word(left: &RollOverLeft) -> &'static str {
+    match left {
+        RollOverLeft::Prove => "prove the new root",
+        RollOverLeft::Renew => "renew its certificate",
+        RollOverLeft::LetGo => "let go of the old root",
+    }
+}
+
+/// The authorities with what each is.
+pub(super) fn authorities(change: &RollOver) -> Vec<(&'static str, &AuthorityRow)> {
+    let mut all = vec![("Root", &change.old_root), ("Issuing", &change.old_issuing)];
+    all.extend(change.new_root.iter().map(|row| ("New root", row)));
+    all.extend(change.new_issuing.iter().map(|row| ("New issuing", row)));
+    all
+}
+
+/// How many more are behind than a page shows.
+pub(super) fn beyond_page(change: &RollOver) -> String {
+    format!("{} more", change.behind.len().saturating_sub(50))
 }
 
 async fn ask(console: &Console, caller: &Caller, what: TrustAsk, reason: &str) -> Result<RollOver, Fault> {

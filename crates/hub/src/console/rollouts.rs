@@ -28,6 +28,7 @@ use super::fault::Fault;
 use super::guard::{Caller, Fields, decision, query};
 use super::page::{self, Frame, show};
 use super::pump::json;
+use super::roll_over::{authorities, beyond_page, left_word, stage_word, under_way};
 use super::{pictures, views};
 
 /// The most stragglers listed: those at the end of the list wait for nobody.
@@ -376,6 +377,7 @@ struct RolloutsPage {
     areas: Vec<String>,
     may_run: bool,
     answer: String,
+    change: Option<wardline_api::types::RollOver>,
 }
 
 /// `GET /rollouts`.
@@ -394,7 +396,9 @@ pub(super) async fn show_list(
         (n, s) => format!("{n} under way, {s} paused."),
     };
     let frame = Frame::new("Rollouts", "rollouts", Some(&caller), console.now());
-    show(&RolloutsPage { frame, rollouts, releases, areas, may_run: caller.may(Permission::RunRollouts), answer })
+    let change = under_way(&console, &caller).await;
+    let may_run = caller.may(Permission::RunRollouts);
+    show(&RolloutsPage { frame, rollouts, releases, areas, may_run, answer, change })
 }
 
 #[derive(Template)]

@@ -211,7 +211,11 @@ impl World {
         let journal = agent.machine.journal();
         let slot = journal.goal.as_ref().map(|goal| *goal.slots.get(to.kind)).unwrap_or_default();
         let active = journal.slots.get(to.kind).active.map(|active| active.digest);
-        let holds = slot.want == Some(to) && slot.expect == active;
+        let is_planned = slot.want == Some(to) && slot.expect == active;
+        // A newer goal may come between an intent and its switch, while a full disk lets the switch wait: what was begun is
+        // brought to its end, from what it was begun at.
+        let begun = journal.attempt.as_ref().filter(|attempt| attempt.to == to && slot.want != Some(to));
+        let holds = is_planned || begun.is_some_and(|attempt| attempt.from.map(|from| from.digest) == active);
         self.watch.check(Check::Plan, pump, holds, || format!("it switches to {} on a stale plan", to.version));
     }
 
