@@ -11,11 +11,13 @@ mod drivers;
 mod enrol;
 mod events;
 mod machine;
+mod ocsp;
 mod report;
 mod server;
 mod speak;
 mod stage;
 mod storm;
+mod takedown;
 mod target;
 mod ward;
 
@@ -62,6 +64,27 @@ enum Row {
         #[arg(long, default_value_t = 300)]
         cuts: usize,
     },
+    /// OCSP answers per CPU-second of the hub: signed before, and with a nonce.
+    Ocsp {
+        /// How many certificates are asked about, each by a connection that stays open.
+        #[arg(long, default_value_t = 32)]
+        askers: usize,
+        /// For how long, in seconds.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// How many times; the middle is printed.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
+    /// From the decision to take a pump down to the first no at each place: link, CRL, OCSP, RADIUS admission.
+    Takedown {
+        /// How many pumps are live.
+        #[arg(long, default_value_t = 5_000)]
+        pumps: usize,
+        /// How many of them are taken down, one after the other.
+        #[arg(long, default_value_t = 200)]
+        cuts: usize,
+    },
     /// Durable acknowledged events per second, on SQLite and PostgreSQL, beside NATS JetStream.
     Events(events::Args),
     /// A new drug library staged on many pumps.
@@ -104,6 +127,8 @@ fn main() -> anyhow::Result<()> {
         Row::Density { pumps, rounds } => density::run(pumps, rounds),
         Row::Storm { pumps, seconds, rounds } => storm::run(pumps, seconds, rounds),
         Row::Cut { pumps, cuts } => cut::run(pumps, cuts),
+        Row::Ocsp { askers, seconds, rounds } => ocsp::run(askers, seconds, rounds),
+        Row::Takedown { pumps, cuts } => takedown::run(pumps, cuts),
         Row::Events(args) => events::run(&args),
         Row::Stage(args) => stage::run(&args),
         Row::Enrol(args) => enrol::run(Way::Enrol, args.askers, args.seconds, args.rounds),

@@ -26,9 +26,16 @@ pub fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = Config { link: any, est: any, console: any, ..Config::read(&options.folder.join("hub"))? };
+        let config = Config::read(&options.folder.join("hub"))?;
+        let config = Config { link: any, est: any, console: any, status: Some(any), ..config };
         let running = start(config).await?;
         println!("link {}\nest {}", running.link_addr, running.est_addr);
+        let status = running.status_addr.context("it was asked for")?;
+        let hour = wardline_model::Span::from_h(1);
+        let token = format!("bench {}", now_us());
+        let by = why(crate::ward::now());
+        let token = running.hub.store.create_token(&token, wardline_model::Role::Viewer, hour, &by).await?;
+        println!("status {status}\nconsole {}\ntoken {}", running.console_addr, token.secret);
         let (lines, mut commands) = tokio::sync::mpsc::unbounded_channel();
         // Standard input can only be read by waiting, so a thread of its own does.
         std::thread::spawn(move || {

@@ -83,3 +83,18 @@ fn the_agent_links_and_is_watched() {
     let text = run(&["agent", "--program", &agent.display().to_string(), "--seconds", "1"]);
     assert!(text.contains("resident, linked and idle"), "{text}");
 }
+
+#[test]
+fn ocsp_counts_answers_that_were_signed_before_and_with_a_nonce() {
+    let text = run(&["ocsp", "--askers", "2", "--seconds", "1"]);
+    let (before, nonce) = text.split_once("with a nonce").expect("two tables");
+    assert!(figure(before, "wardline hub") > 0.0 && figure(nonce, "wardline hub") > 0.0, "{text}");
+}
+
+#[test]
+fn takedown_asks_at_every_place_after_the_decision() {
+    let text = run(&["takedown", "--pumps", "6", "--cuts", "2"]);
+    for place in ["link ended", "OCSP says revoked", "CRL lists it", "RADIUS admission refuses"] {
+        assert!(text.contains(place), "{place}: {text}");
+    }
+}

@@ -7,11 +7,13 @@
 //! | `pull` | fetch a number of bytes from the yardstick, once each |
 //! | `stage` | stage the library that their goal names |
 //! | `events` | keep events in flight and count what is acknowledged |
+//! | `ocsp` | ask about certificates |
 //! | `enrol` | get certificates |
 
 mod enrol;
 mod events;
 mod nats;
+pub(crate) mod ocsp;
 mod pull;
 mod stage;
 mod stay;
@@ -76,6 +78,12 @@ pub struct Options {
     /// Renew for this many seconds, each time on a new connection.
     #[arg(long)]
     renew_s: Option<u64>,
+    /// Ask about certificates for this many seconds.
+    #[arg(long)]
+    ocsp_s: Option<u64>,
+    /// With a nonce.
+    #[arg(long)]
+    nonce: bool,
 }
 
 /// One pump of this process.
@@ -92,6 +100,9 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if let Some(lasts) = options.renew_s {
         return runtime.block_on(enrol::renew(options, seconds(lasts)));
+    }
+    if let Some(lasts) = options.ocsp_s {
+        return runtime.block_on(ocsp::run(options, seconds(lasts)));
     }
     let pumps = pumps(options)?;
     if let Some(bytes) = options.pull {

@@ -60,10 +60,18 @@ impl Ward {
 
     /// Starts the hub's process on core 0; gives it, the address of its live link, and that of enrolment and releases.
     pub fn hub(&self) -> Result<(Process, String, String)> {
+        let (hub, link, est, _) = self.whole_hub()?;
+        Ok((hub, link, est))
+    }
+
+    /// The same, with its other doors.
+    pub fn whole_hub(&self) -> Result<(Process, String, String, Doors)> {
         let arguments = ["server".to_owned(), "--folder".into(), self.path().display().to_string()];
         let mut hub = Process::start(0, &arguments)?;
         let (link, est) = (hub.expect("link")?, hub.expect("est")?);
-        Ok((hub, link, est))
+        let doors =
+            Doors { status: hub.expect("status")?, console: hub.expect("console")?, token: hub.expect("token")? };
+        Ok((hub, link, est, doors))
     }
 
     /// Starts a process of pumps on core 1.
@@ -121,6 +129,16 @@ impl Ward {
         store.close().await;
         Ok(())
     }
+}
+
+/// Where third parties ask the hub.
+pub struct Doors {
+    /// CRL and OCSP.
+    pub status: String,
+    /// The console and its API.
+    pub console: String,
+    /// A viewer's token for it.
+    pub token: String,
 }
 
 /// This moment.

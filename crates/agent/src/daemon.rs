@@ -29,9 +29,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Time};
+use wardline_model::{EventBody, HoldSupport, Kind, PumpId, ReleaseRef, Report, SlotState, Time};
 use wardline_pump::{Boot, Effect, Expected, FetchProblem, Input, Journal, LinkEpoch, Machine, Rules, Supports};
-use wardline_wire::link::pump_frame;
+use wardline_wire::link::{Posture, pump_frame};
 
 use crate::clock::{self, now};
 use crate::config::Config;
@@ -166,8 +166,8 @@ struct Daemon {
     boot: [u8; 16],
     link_epoch: LinkEpoch,
     report_at: Option<Instant>,
-    /// The hub holds this pump at a level at which it takes no events.
-    is_held: bool,
+    /// The hub holds this pump at a level at which it takes no events: what its posture is to answer.
+    held: Option<Vec<u8>>,
     disk_again: Option<Instant>,
     status: status::Writer,
 }
@@ -214,7 +214,7 @@ impl Daemon {
             boot,
             link_epoch: LinkEpoch::default(),
             report_at: None,
-            is_held: false,
+            held: None,
             disk_again: None,
             status,
             farewell: None,
@@ -316,7 +316,7 @@ impl Daemon {
         if !self.session.is_up() {
             return Ok(());
         }
-        while !self.is_held
+        while self.held.is_none()
             && self.session.has_room()
             && let Some(events) = self.outbox.next_frame()
         {
@@ -331,10 +331,33 @@ impl Daemon {
             let report = machine.report(now());
             if self.session.send(pump_frame::Body::Report((&report).into())) {
                 self.report_at = None;
+                self.say_posture(&report);
             }
             self.status.report(&report);
         }
         Ok(())
+    }
+
+    /// A pump that is held says what the hub may give it back on, beside each report.
+    fn say_posture(&mut self, report: &Report) {
+        let Some(nonce) = self.held.clone() else { return };
+        let settled = Kind::ALL.into_iter().all(|kind| {
+            let slot = report.slots.get(kind);
+            slot.state == SlotState::Settled && slot.next.is_none()
+        });
+        let mut posture = Posture {
+            nonce,
+            at: report.at.as_unix_ms(),
+            generation: report.generation.0,
+            settled,
+            agent: crate::VERSION.to_owned(),
+            signature: Vec::new(),
+        };
+        // A pump without a key of its own, as some simulated ones, cannot prove anything.
+        if let Some(signature) = self.identity.sign(&wardline_wire::posture::signed_bytes(report.pump, &posture)) {
+            posture.signature = signature;
+            self.session.send(pump_frame::Body::Posture(posture));
+        }
     }
 
     fn report_soon(&mut self) {

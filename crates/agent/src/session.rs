@@ -61,8 +61,13 @@ pub enum Happened {
     Goal(Vec<u8>),
     /// There is new release metadata.
     NewMetadata,
-    /// The hub holds this pump: goals and releases go on, events wait here. Why, in plain words.
-    Held(String),
+    /// The hub holds this pump: goals and releases go on, events wait here.
+    Held {
+        /// Why, in plain words.
+        why: String,
+        /// What the pump's posture is to answer.
+        nonce: Vec<u8>,
+    },
     /// The link is gone; it will be tried again by itself.
     Down {
         /// Why, for the log.
@@ -283,7 +288,8 @@ impl Session {
             (Some(Body::Goal(goal)), true) if goal.signed.len() <= limits::SIGNED_GOAL => Happened::Goal(goal.signed),
             (Some(Body::NewMetadata(_)), true) => Happened::NewMetadata,
             (Some(Body::Standing(standing)), true) => {
-                Happened::Held(wardline_wire::text::clean(&standing.why, limits::EXPLANATION))
+                let why = wardline_wire::text::clean(&standing.why, limits::EXPLANATION);
+                Happened::Held { why, nonce: standing.nonce }
             }
             (Some(Body::Goal(_)), true) => return self.end(End::lost("a goal over the limit")),
             (Some(Body::Welcome(_)), true) => return self.end(End::lost("a second Welcome")),

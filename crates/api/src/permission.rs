@@ -10,6 +10,7 @@
 //! | enrol | | | ✓ | | ✓ |
 //! | say who enrols without a person | | | | ✓ | ✓ |
 //! | roll out drug libraries, upload releases | | ✓ | | | ✓ |
+//! | set the take-down rules | | | | ✓ | ✓ |
 //! | verify audit | | | | ✓ | ✓ |
 //! | change certificate authorities | | | | | ✓ |
 //! | manage accounts | | | | | ✓ |
@@ -43,6 +44,8 @@ pub enum Permission {
     RunRollouts,
     /// Give the hub signed metadata and artifacts.
     UploadReleases,
+    /// Set the rules by which the hub takes pumps down by itself.
+    SetRules,
     /// Verify the chain and sign checkpoints of the audit trail.
     VerifyAudit,
     /// Move the fleet from one set of certificate authorities to the next.
@@ -53,7 +56,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadFleet,
         Self::ReadAudit,
         Self::ReadMetrics,
@@ -64,6 +67,7 @@ impl Permission {
         Self::SetEnrolmentRules,
         Self::RunRollouts,
         Self::UploadReleases,
+        Self::SetRules,
         Self::VerifyAudit,
         Self::ChangeAuthorities,
         Self::ManageAccounts,
@@ -79,7 +83,9 @@ impl Permission {
             }
             Self::RetirePumps | Self::EnrolPumps => matches!(role, Role::Biomed | Role::Administrator),
             Self::RunRollouts | Self::UploadReleases => matches!(role, Role::Pharmacist | Role::Administrator),
-            Self::SetEnrolmentRules | Self::VerifyAudit => matches!(role, Role::Security | Role::Administrator),
+            Self::SetEnrolmentRules | Self::SetRules | Self::VerifyAudit => {
+                matches!(role, Role::Security | Role::Administrator)
+            }
             Self::ChangeAuthorities | Self::ManageAccounts => matches!(role, Role::Administrator),
         }
     }
@@ -98,6 +104,7 @@ impl Permission {
             Self::SetEnrolmentRules => "set-enrolment-rules",
             Self::RunRollouts => "run-rollouts",
             Self::UploadReleases => "upload-releases",
+            Self::SetRules => "set-rules",
             Self::VerifyAudit => "verify-audit",
             Self::ChangeAuthorities => "change-authorities",
             Self::ManageAccounts => "manage-accounts",

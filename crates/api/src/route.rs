@@ -130,7 +130,7 @@ macro_rules! routes {
 use Access::{Anyone, Needs, SignedIn};
 use Permission::{
     ChangeAuthorities, EnrolPumps, ManageAccounts, QuarantinePumps, ReadAudit, ReadFleet, ReadMetrics, RestorePumps,
-    RetirePumps, RunRollouts, SetEnrolmentRules, UploadReleases, VerifyAudit,
+    RetirePumps, RunRollouts, SetEnrolmentRules, SetRules, UploadReleases, VerifyAudit,
 };
 
 routes! {
@@ -145,6 +145,11 @@ routes! {
     ApiPump Get "/api/v1/pumps/{pump}" Api (Needs(ReadFleet)) None, None, ty::<t::PumpDetail>(), "Everything known of one pump";
     ApiPumpEvents Get "/api/v1/pumps/{pump}/events" Api (Needs(ReadFleet)) None, None, ty::<t::PumpEvents>(), "A pump's events, newest first";
     ApiPumpQuarantine Post "/api/v1/pumps/{pump}/quarantine" Api (Needs(QuarantinePumps)) Some("pump.quarantine"), ty::<t::TakeDown>(), ty::<t::Decided>(), "Quarantine one pump at a level, or raise or lower it; therapy is not touched";
+    ApiTakeDownRules Get "/api/v1/quarantine/rules" Api (Needs(ReadFleet)) None, None, ty::<t::TakeDownRules>(), "The rules by which the hub takes pumps down by itself";
+    ApiTakeDownRulesSet Put "/api/v1/quarantine/rules" Api (Needs(SetRules)) Some("quarantine.rules"), ty::<t::TakeDownRules>(), ty::<t::TakeDownRules>(), "Set the rules by which the hub takes pumps down by itself";
+    ApiStrangers Get "/api/v1/strangers" Api (Needs(ReadFleet)) None, None, ty::<t::Strangers>(), "Who was refused at the door, counted; filters search, reason and page";
+    ApiSuspects Get "/api/v1/suspects" Api (Needs(ReadFleet)) None, None, ty::<t::Suspects>(), "Signs that a pump's key is in two hands or is misused";
+    ApiSuspectsClose Post "/api/v1/pumps/{pump}/suspects/close" Api (Needs(RestorePumps)) Some("suspect.close"), ty::<t::Reason>(), None, "A person has seen to the signs about a pump";
     ApiPumpUndo Post "/api/v1/pumps/{pump}/quarantine/undo" Api (Needs(RestorePumps)) Some("pump.quarantine.undo"), ty::<t::Reason>(), ty::<t::Decided>(), "Take the newest quarantine decision back: the level before it, or none";
     ApiPumpWatched Get "/api/v1/pumps/{pump}/watched" Api (Needs(ReadFleet)) None, None, ty::<t::WatchedEntries>(), "What a pump did with the hub while it was watched, newest first";
     ApiPumpRelease Post "/api/v1/pumps/{pump}/release" Api (Needs(RestorePumps)) Some("pump.release"), ty::<t::Reason>(), ty::<t::Decided>(), "Give a quarantined pump back";
@@ -208,6 +213,7 @@ routes! {
     PageEnrolment Get "/enrolment" Page (Needs(ReadFleet)) None, None, None, "Enrolment";
     PageProvisioning Get "/provisioning" Page (Needs(ReadFleet)) None, None, None, "Provisioning";
     PageRules Get "/provisioning/rules" Page (Needs(ReadFleet)) None, None, None, "Rules, profiles and products of provisioning";
+    PageStrangers Get "/strangers" Page (Needs(ReadFleet)) None, None, None, "Strangers and clones";
     PageAudit Get "/audit" Page (Needs(ReadAudit)) None, None, None, "Audit";
     PageAuditCsv Get "/audit.csv" Page (Needs(ReadAudit)) None, None, None, "The audit trail as a spreadsheet";
     PageSettings Get "/settings" Page (SignedIn) None, None, None, "Your account; for administrators, all accounts and tokens";
@@ -222,6 +228,8 @@ routes! {
     FormSignOut Post "/sign-out" Form (SignedIn) Some("session.sign-out"), None, None, "Sign out";
     FormPassword Post "/settings/password" Form (SignedIn) Some("account.password"), None, None, "Set one's own password";
     FormPumpQuarantine Post "/pumps/{pump}/quarantine" Form (Needs(QuarantinePumps)) Some("pump.quarantine"), None, None, "Quarantine one pump";
+    FormTakeDownRules Post "/strangers/rules" Form (Needs(SetRules)) Some("quarantine.rules"), None, None, "Set the take-down rules";
+    FormSuspectsClose Post "/pumps/{pump}/suspects/close" Form (Needs(RestorePumps)) Some("suspect.close"), None, None, "The signs about a pump were seen to";
     FormPumpUndo Post "/pumps/{pump}/quarantine/undo" Form (Needs(RestorePumps)) Some("pump.quarantine.undo"), None, None, "Take the newest quarantine decision back";
     FormPumpRelease Post "/pumps/{pump}/release" Form (Needs(RestorePumps)) Some("pump.release"), None, None, "Give a quarantined pump back";
     FormPumpLost Post "/pumps/{pump}/lost" Form (Needs(QuarantinePumps)) Some("pump.lost"), None, None, "Mark a pump lost";

@@ -57,13 +57,13 @@ fn the_matrix_is_the_documented_one() {
     let letters = |role: Role| -> String {
         Permission::ALL.into_iter().map(|p| if p.held_by(role) { 'x' } else { '-' }).collect()
     };
-    // read fleet, audit, metrics; quarantine, restore, retire, enrol, its rules; rollouts, releases; audit; authorities;
-    // accounts
-    assert_eq!(letters(Role::Viewer), "xxx----------");
-    assert_eq!(letters(Role::Pharmacist), "xxx-----xx---");
-    assert_eq!(letters(Role::Biomed), "xxxxxxx------");
-    assert_eq!(letters(Role::Security), "xxxxx--x--x--");
-    assert_eq!(letters(Role::Administrator), "xxxxxxxxxxxxx");
+    // read fleet, audit, metrics; quarantine, restore, retire, enrol, its rules; rollouts, releases; take-down rules, audit;
+    // authorities; accounts
+    assert_eq!(letters(Role::Viewer), "xxx-----------");
+    assert_eq!(letters(Role::Pharmacist), "xxx-----xx----");
+    assert_eq!(letters(Role::Biomed), "xxxxxxx-------");
+    assert_eq!(letters(Role::Security), "xxxxx--x--xx--");
+    assert_eq!(letters(Role::Administrator), "xxxxxxxxxxxxxx");
 }
 
 #[test]

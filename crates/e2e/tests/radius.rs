@@ -10,11 +10,13 @@ use std::process::Command;
 use tempfile::TempDir;
 use wardline_e2e::{Process, program, skip};
 use wardline_fleet::lifecycle::By;
-use wardline_hub::config::Config;
+use wardline_hub::coa::secret_name;
+use wardline_hub::config::{CoaTarget, Config};
 use wardline_hub::decide::{Hold, Order};
+use wardline_hub::keys::Keys;
 use wardline_hub::server::{self, Running};
 use wardline_model::{AssetTag, CareArea, Lifecycle, Model, PumpId, QuarantineLevel, Role, Serial, Span, covers};
-use wardline_store::{Actor, Decision, ExpectedPump, LifecycleChange};
+use wardline_store::{Actor, AuditQuery, Decision, ExpectedPump, LifecycleChange};
 
 /// The shared secret of the access point that the test plays.
 const SECRET: &str = "an-access-points-secret";
@@ -43,6 +45,8 @@ struct Hospital {
     folder: TempDir,
     hub: Running,
     pumps: Vec<PumpId>,
+    /// Where the access point hears Disconnect-Requests.
+    coa: SocketAddr,
 }
 
 /// What the supplicant was told.
@@ -59,7 +63,9 @@ impl Hospital {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         // The address stands in certificates, so it is chosen before the hub starts.
         let status = std::net::TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
+        let coa = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
         let config = Config {
+            coa: vec![CoaTarget { name: "ap".into(), address: coa, nas: Vec::new() }],
             folder: folder.path().join("hub"),
             link: any,
             est: any,
@@ -71,6 +77,8 @@ impl Hospital {
         fs::create_dir(&config.folder).expect("a folder");
         let made = server::init(config).await.expect("prepared");
         fs::copy(&made.root_file, folder.path().join("root.pem")).expect("copied");
+        let keys = Keys::open(&made.config.folder.join("keys")).expect("the hub's keys");
+        keys.seal(&secret_name("ap"), SECRET.as_bytes()).expect("sealed");
         let hub = server::start(made.config).await.expect("started");
         let expected = |n: u8| ExpectedPump {
             model: Model::new("Halcyon 3").expect("a name"),
@@ -79,7 +87,7 @@ impl Hospital {
             care_area: CareArea::new("Ward").expect("a name"),
         };
         let pumps = hub.hub.store.expect_pumps(&[0, 1].map(expected), &why("a manifest")).await.expect("kept");
-        let mut hospital = Self { folder, hub, pumps };
+        let mut hospital = Self { folder, hub, pumps, coa };
         for n in 0..2 {
             hospital.enrol(n).await;
         }
@@ -134,6 +142,19 @@ impl Hospital {
         self.hub.hub.apply(&entry.expect("decided"));
     }
 
+    /// The newest audit record of this kind, once there is one.
+    async fn until(&self, action: &str) -> String {
+        for _ in 0..600 {
+            let query = AuditQuery { action: Some(action.into()), ..AuditQuery::default() };
+            let page = self.hub.hub.store.audit(&query).await.expect("readable");
+            if let Some(record) = page.rows.first() {
+                return format!("{} | {}", record.subject, record.reason);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("no audit record {action}");
+    }
+
     async fn holds(&self, n: usize, level: QuarantineLevel) {
         let order = Order::of_person(Hold::At(level));
         let by = By::Person(Role::Security);
@@ -152,7 +173,7 @@ impl Hospital {
         command.args(options);
         let said = tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ran");
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-        fs::write(out.join("radiusd.conf"), main_file(&out)).expect("written");
+        fs::write(out.join("radiusd.conf"), main_file(&out, self.coa)).expect("written");
         let mut process = Process::start(
             "FreeRADIUS",
             Command::new("/usr/sbin/freeradius")
@@ -165,9 +186,10 @@ impl Hospital {
     }
 }
 
-/// The least around our pieces: no other module, no other site.
-fn main_file(out: &Path) -> String {
-    let out = out.display();
+/// The least around our pieces: no other module, and beside our site one that plays the access point's part: it ends the
+/// session that a Disconnect-Request names.
+fn main_file(out: &Path, coa: SocketAddr) -> String {
+    let (out, coa_ip, coa_port) = (out.display(), coa.ip(), coa.port());
     format!(
         "name = radiusd\nconfdir = {out}\nrun_dir = {out}\ndb_dir = {out}\nlogdir = {out}\nlibdir = /usr/lib/freeradius\n\
          prefix = /usr\nexec_prefix = /usr\nsysconfdir = /etc\nlocalstatedir = {out}\npidfile = {out}/radiusd.pid\n\
@@ -175,7 +197,9 @@ fn main_file(out: &Path) -> String {
          log {{\n destination = stdout\n}}\nsecurity {{\n allow_core_dumps = no\n reject_delay = 0\n status_server = no\n}}\n\
          thread pool {{\n start_servers = 2\n max_servers = 4\n min_spare_servers = 1\n max_spare_servers = 2\n}}\n\
          client access-point {{\n ipaddr = 127.0.0.1\n secret = {SECRET}\n}}\n\
-         modules {{\n always reject {{\n  rcode = reject\n }}\n $INCLUDE mods-enabled/\n}}\n$INCLUDE sites-enabled/\n"
+         modules {{\n always reject {{\n  rcode = reject\n }}\n always ok {{\n  rcode = ok\n }}\n $INCLUDE mods-enabled/\n}}\n$INCLUDE sites-enabled/\n\
+         server coa {{\n listen {{\n  type = coa\n  ipaddr = {coa_ip}\n  port = {coa_port}\n }}\n recv-coa {{\n  ok\n }}\n \
+         send-coa {{\n  ok\n }}\n}}\n"
     )
 }
 
@@ -246,8 +270,23 @@ async fn a_pump_that_is_taken_down_loses_the_wifi_and_the_others_do_not() {
     let mut hospital = Hospital::open().await;
     let mut radius = hospital.radius("radius", &["--when-silent", "refuse"]).await;
     assert_eq!([radius.admits(0).await, radius.admits(1).await], [on("20"), on("20")]);
-    hospital.moves(0, Lifecycle::InService, Lifecycle::Quarantined).await;
+    hospital.holds(0, QuarantineLevel::Cut).await;
     assert_eq!([radius.admits(0).await, radius.admits(1).await], [Told::Refused, on("20")]);
+    // The pump that was on the air is sent off it: FreeRADIUS checks both authenticators before it prints this.
+    radius.process.wait_for("Received Disconnect-Request");
+    let said = hospital.until("radius.disconnect").await;
+    assert!(said.contains("ap ended its session") && said.contains("on the air as pump-0"), "{said}");
+    let printed = radius.process.printed();
+    let request = printed.split("Received Disconnect-Request").nth(1).expect("it was printed");
+    for attribute in [
+        "User-Name = \"pump-0\"",
+        "Calling-Station-Id = \"02-00-00-00-00-01\"",
+        "NAS-IP-Address = 127.0.0.1",
+        "Message-Authenticator",
+        "Event-Timestamp",
+    ] {
+        assert!(request.contains(attribute), "{attribute} is missing:\n{request}");
+    }
     hospital.moves(0, Lifecycle::Quarantined, Lifecycle::InService).await;
     assert_eq!(radius.admits(0).await, on("20"));
     let copy = |from: &str, to: &str| {

@@ -13,7 +13,7 @@
 //! | [`explain`] | how do we say that to a person? |
 //! | [`plan`] | which pumps get a new goal now? |
 //! | [`adoption`] | how fast is a release spreading, and who is behind? |
-//! | [`correlate`] | is one identity in two places? |
+//! | [`correlate`] | are two machines using one key? |
 //! | [`approval`] | may this pump enrol without a person? |
 //! | [`renewal`] | should this certificate have been renewed by now? |
 //! | [`roll_over`] | what is left at a pump when certificate authorities change, and how does it come there? |

@@ -12,6 +12,8 @@
 //! move a pump either way. A rule of the hub only makes a quarantine harder, never milder, and gives nothing back without
 //! [`Proven`]. Nothing here reaches therapy (N8).
 
+pub mod rules;
+
 use wardline_model::{Lifecycle, QuarantineLevel, covers};
 
 use crate::lifecycle::{self, Act, By, Certificate};

@@ -51,6 +51,9 @@ pub struct Config {
     /// The start of that place's address as the hospital's servers reach it, such as `http://pki.example.org`. Pumps'
     /// certificates name it from then on.
     pub status_public: Option<String>,
+    /// Whether a pump's certificate that lasts less than 10 days says that its revocation cannot be asked about
+    /// (noRevAvail, RFC 9608) instead of where to ask. The hub itself refuses a pump that is taken down either way.
+    pub short_lived: bool,
     /// Another database than the embedded one, such as `postgres://…`.
     pub database: Option<String>,
     /// Makers' root certificates (PEM), which may vouch for a pump's birth certificate. Relative to the hub's folder.
@@ -59,8 +62,24 @@ pub struct Config {
     pub birth_again: bool,
     /// How long certificates last, and who agrees to a first one.
     pub enrolment: EnrolmentRules,
+    /// Access points, controllers or RADIUS servers that send a pump off the air when it is taken down (RFC 5176). The
+    /// secret of each is sealed among the hub's keys: `wardline radius secret <name>`.
+    pub coa: Vec<CoaTarget>,
     /// Limits on peers.
     pub limits: Limits,
+}
+
+/// Whom to send a Disconnect-Request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoaTarget {
+    /// A name of its own: letters, digits and dashes.
+    pub name: String,
+    /// Where it listens, UDP port 3799 by default of the standard.
+    pub address: SocketAddr,
+    /// The NAS-IP-Address or NAS-Identifier of the access points that it answers for; all when empty.
+    #[serde(default)]
+    pub nas: Vec<String>,
 }
 
 /// What any peer may use up.
@@ -120,9 +139,11 @@ impl Default for Config {
             link_public: None,
             status: None,
             status_public: None,
+            short_lived: false,
             database: None,
             maker_roots: Vec::new(),
             birth_again: false,
+            coa: Vec::new(),
             enrolment: EnrolmentRules::default(),
             limits: Limits::default(),
         }
@@ -213,6 +234,19 @@ impl Config {
             check_base(base).map_err(|why| format!("status_public: {base:?} {why}"))?;
         }
         self.enrolment.check()?;
+        let mut names = std::collections::BTreeSet::new();
+        for target in &self.coa {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if target.name.is_empty() || target.name.len() > 32 || !target.name.chars().all(fits) {
+                return Err(format!(
+                    "coa: {:?} is not a name: expected 1 to 32 letters, digits or dashes",
+                    target.name
+                ));
+            }
+            if !names.insert(&target.name) {
+                return Err(format!("coa: the name {:?} is there twice", target.name));
+            }
+        }
         let Limits { handshake_s, request_s, upload_s, stalled_s, guests_per_address, .. } = self.limits;
         if [handshake_s, request_s, upload_s, stalled_s].contains(&0) {
             return Err("limits: a time limit of zero seconds lets nobody in".into());

@@ -31,12 +31,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 use wardline_model::{PumpId, covers};
+use wardline_pki::PumpIdentity;
 use wardline_store::{Actor, Decision, Entry};
 
 use crate::console::PeerAddress;
-use crate::link::Peer;
+use crate::link::{Peer, Sign, Suspicion};
 use crate::patience::{Hurried, Patient};
-use crate::state::{Hub, now};
+use crate::state::{Hub, REPLACED, now};
 use crate::tls::{self, Refusal, Shown};
 
 /// The largest head of an HTTP request.
@@ -255,7 +256,18 @@ impl Caller {
         };
         match self.hub.registry.admit(&pump) {
             Ok(()) => Ok(Peer { pump: pump.pump, fingerprint: pump.fingerprint, place: self.place }),
-            Err(word) => Err(Refusal { word, claim: format!("pump {}", pump.pump) }),
+            Err(word) => {
+                self.suspect(word, &pump, stream.get_ref().1.handshake_kind());
+                Err(Refusal { word, claim: format!("pump {}", pump.pump) })
+            }
+        }
+    }
+
+    /// A replaced certificate in a finished handshake: whoever shows it holds its key. A resumed session proves no key.
+    fn suspect(&self, word: &str, pump: &PumpIdentity, handshake: Option<rustls::HandshakeKind>) {
+        if word == REPLACED && handshake != Some(rustls::HandshakeKind::Resumed) {
+            let (sign, place) = (Sign::OldCertificate(pump.fingerprint), self.place.ip().to_string());
+            self.hub.links.suspicions().push(Suspicion { pump: pump.pump, sign, place, at: now() });
         }
     }
 
@@ -278,6 +290,11 @@ impl Caller {
         let stream = self.accept(tcp, tls).await?;
         let shown = tls::shown(stream.get_ref().1.peer_certificates(), &self.hub.makers);
         let shown = shown.map_err(|_| Refusal::plain("not-a-pump-certificate"))?;
+        if let Some(Shown::Pump(pump, _)) = &shown
+            && let Err(word) = self.hub.registry.admit(pump)
+        {
+            self.suspect(word, pump, stream.get_ref().1.handshake_kind());
+        }
         Ok((stream, shown))
     }
 

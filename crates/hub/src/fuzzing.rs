@@ -25,3 +25,8 @@ pub fn config(bytes: &[u8]) {
 pub fn upload(bytes: &[u8]) {
     crate::repo::fuzz_upload(bytes);
 }
+
+/// An access point's answer to a Disconnect-Request.
+pub fn radius_answer(bytes: &[u8]) {
+    crate::coa::fuzz_answer(bytes);
+}

@@ -27,6 +27,7 @@ pub mod approval;
 mod ca;
 pub mod changes;
 pub mod clock;
+pub mod coa;
 pub mod config;
 pub mod console;
 pub mod decide;

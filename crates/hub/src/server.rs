@@ -193,6 +193,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         goal_key: keys.ed25519("goal")?,
         audit_key: keys.ed25519("audit")?,
         changes,
+        coa: crate::coa::Coa::open(&config.coa, &keys)?,
         config,
     });
     let own = OwnCert::new(serving::certificates(&hub).await?);
@@ -225,6 +226,9 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     tasks.spawn(crate::link::watch(Arc::clone(&hub.links), until(stopped.clone())));
     let (audit_key, node) = (hub.audit_key.clone(), hub.config.node.clone());
     tasks.spawn(Housekeeping::new(hub.store.clone(), audit_key, node, now).run(stopped.clone()));
+    tasks.spawn(crate::tasks::postures::run(Arc::clone(&hub), stopped.clone()));
+    tasks.spawn(crate::tasks::suspects::run(Arc::clone(&hub), stopped.clone()));
+    tasks.spawn(crate::coa::run(Arc::clone(&hub), stopped.clone()));
     if let Some(neighbours) = neighbours {
         tasks.spawn(crate::tasks::neighbours::listen(Arc::clone(&hub), neighbours, stopped.clone()));
     }
@@ -250,6 +254,14 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
         moved: Box::new(move |entry| applied.apply(entry)),
         upload: upload(Arc::clone(hub)),
         trust: trust::door(Arc::clone(hub)),
+        stranger: {
+            let links = Arc::clone(&hub.links);
+            Box::new(move |claim, source, word| links.strangers().note_from(claim, source, word, now()))
+        },
+        suspect: {
+            let links = Arc::clone(&hub.links);
+            Box::new(move |suspicion| links.suspicions().push(suspicion))
+        },
         audit_key: hub.audit_key.clone(),
         changes: Arc::clone(&hub.changes),
         now,

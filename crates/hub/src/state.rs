@@ -81,6 +81,13 @@ impl Registry {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
+    /// The number of the newest audit record that a pump's entry knows of: whoever keeps something derived from the entry
+    /// compares it.
+    #[must_use]
+    pub fn as_of(&self, pump: PumpId) -> Option<u64> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).pumps.get(&pump).map(|entry| entry.as_of)
+    }
+
     /// How many entries were put in so far: whoever keeps something derived from the registry compares it.
     #[must_use]
     pub fn changes(&self) -> u64 {
@@ -118,11 +125,14 @@ impl Registry {
             Lifecycle::Lost => Err("lost"),
             Lifecycle::Retired => Err("retired"),
             // A certificate that this hub signed once and that another one has replaced: a copy of an old key.
-            _ if !entry.admits(fingerprint) => Err("replaced-certificate"),
+            _ if !entry.admits(fingerprint) => Err(REPLACED),
             _ => Ok(()),
         }
     }
 }
+
+/// The word for a certificate of ours that is not the registry's current one.
+pub(crate) const REPLACED: &str = "replaced-certificate";
 
 /// The shared state.
 pub struct Hub {
@@ -145,6 +155,7 @@ pub struct Hub {
     pub(crate) est: crate::est::EstState,
     pub(crate) status: crate::status::StatusState,
     pub(crate) refusals: crate::refusals::Refusals,
+    pub(crate) coa: crate::coa::Coa,
     pub(crate) makers: crate::tls::Makers,
     /// What changed, for whoever looks.
     pub changes: Arc<Changes>,
@@ -167,6 +178,7 @@ pub(crate) struct Parts {
     pub(crate) audit_key: SigningKey,
     pub(crate) changes: Arc<Changes>,
     pub(crate) makers: crate::tls::Makers,
+    pub(crate) coa: crate::coa::Coa,
 }
 
 impl Hub {
@@ -183,7 +195,7 @@ impl Hub {
     }
 
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, store, registry, links, trust, goal_key, audit_key, changes, makers } = parts;
+        let Parts { config, store, registry, links, trust, goal_key, audit_key, changes, makers, coa } = parts;
         let est = crate::est::EstState::default();
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
@@ -199,6 +211,7 @@ impl Hub {
             repo,
             est,
             refusals,
+            coa,
             status,
             changes,
             makers,
@@ -207,6 +220,14 @@ impl Hub {
 
     /// Puts a changed entry into the registry and cuts the link that it forbids. Returns how many links were cut.
     pub fn apply(&self, entry: &RegistryEntry) -> usize {
+        let before = self.registry.get(entry.pump);
+        let cut = self.follow(entry);
+        self.coa.moved(before.as_ref(), entry);
+        cut
+    }
+
+    /// As [`Hub::apply`] for what another hub decided, which has sent the pump off the air itself.
+    pub(crate) fn follow(&self, entry: &RegistryEntry) -> usize {
         covers!("N8", "N14");
         self.registry.put(entry.clone());
         let link = self.links.table().get(entry.pump);

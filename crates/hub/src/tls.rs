@@ -26,7 +26,7 @@ use wardline_pki::strict::{self, Usage};
 use wardline_pki::{BirthIdentity, Cert, P256Key, PkiError, PumpIdentity};
 
 use crate::config::Demand;
-use crate::state::Registry;
+use crate::state::{REPLACED, Registry};
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -358,7 +358,12 @@ impl Doorkeeper {
                 let claim = || format!("pump {}", pump.pump);
                 self.fleet.check(&cert, end, rest, Usage::Pump, now).map_err(|word| refuse(word, claim()))?;
                 match door {
-                    Door::Link(registry) => registry.admit(&pump).map_err(|word| refuse(word, claim())),
+                    // A replaced certificate is refused right after the handshake: only then is it proven that whoever
+                    // shows it holds its key, and only that is the sign of a clone.
+                    Door::Link(registry) => match registry.admit(&pump) {
+                        Ok(()) | Err(REPLACED) => Ok(()),
+                        Err(word) => Err(refuse(word, claim())),
+                    },
                     Door::Est | Door::LegacyEst => Ok(()),
                 }
             }

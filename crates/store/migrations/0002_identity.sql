@@ -77,6 +77,26 @@ CREATE TABLE watched (
   PRIMARY KEY (pump, number)
 ){CLUSTERED};
 
+CREATE TABLE suspects (
+  pump {TEXT} NOT NULL,
+  kind {TEXT} NOT NULL,
+  detail {TEXT} NOT NULL,
+  times BIGINT NOT NULL,
+  first_seen BIGINT NOT NULL,
+  last_seen BIGINT NOT NULL,
+  closed BIGINT,
+  closed_by {TEXT} NOT NULL,
+  PRIMARY KEY (pump, kind)
+);
+
+CREATE TABLE admissions (
+  pump {TEXT} NOT NULL PRIMARY KEY,
+  user_name {TEXT} NOT NULL,
+  station {TEXT} NOT NULL,
+  nas {TEXT} NOT NULL,
+  at BIGINT NOT NULL
+);
+
 -- Provisioning.
 CREATE TABLE settings (
   name {TEXT} NOT NULL PRIMARY KEY,

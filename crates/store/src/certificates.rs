@@ -103,7 +103,7 @@ pub struct RegistryEntry {
     pub lifecycle: Lifecycle,
     /// The level of quarantine at which it is held, if it is.
     pub level: Option<QuarantineLevel>,
-    /// Why it is held: told at the bedside.
+    /// Why it is held: told to the pump.
     pub why: Option<String>,
     /// The fingerprint of the certificate in use.
     pub current: Option<Digest>,

@@ -16,6 +16,8 @@
 //! | `group` | decisions that wait together share a commit |
 //! | `notices` | what hubs on one PostgreSQL tell each other, and how they take turns |
 //! | `sightings` | strangers at the door, counted |
+//! | `suspects` | signs that a key is in two hands, and the rules that act on them |
+//! | `admissions` | where each pump was last admitted to the network |
 //! | `watched` | what watched pumps did |
 //! | `keys` | encryption of what is sensitive |
 //! | `backup` | one file that restores into either engine |
@@ -25,6 +27,7 @@
 //! by side in `engine`. It reads no clock: `now` is always an argument. It decides nothing: `fleet` does.
 
 mod accounts;
+mod admissions;
 mod approvals;
 mod audit;
 mod backup;
@@ -52,11 +55,13 @@ mod row;
 mod settings;
 mod sightings;
 mod store;
+mod suspects;
 mod watched;
 mod wipes;
 mod writer;
 
 pub use accounts::{NewSession, NewUser, Session, SignInLink, Token, TokenRow, User};
+pub use admissions::OnAir;
 pub use audit::{Actor, AuditFault, AuditQuery, AuditRecord, AuditVerdict, Checkpoint, Decision, Entry, Verdict};
 pub use backup::{BackupSummary, check_backup};
 pub use certificates::{CertificateRow, CertificateState, NewCertificate, RegistryEntry, Revocation, RevokedRow};
@@ -79,8 +84,9 @@ pub use reports::NewReport;
 pub use roll_overs::{Generations, NewRollOver, RollOverRow, RollOverStage, RollOverWhat};
 pub use rollouts::{AdoptionSample, NewRollout, RolloutRow, RolloutState};
 pub use settings::{Setting, SettingRow};
-pub use sightings::{Sighting, SightingRow};
+pub use sightings::{Sighting, SightingQuery, SightingRow};
 pub use store::Store;
+pub use suspects::{NewSuspect, Suspect};
 pub use watched::Watched;
 pub use wipes::WipeRow;
 

@@ -2,7 +2,7 @@
 
 use wardline_model::Time;
 
-use crate::row::{int, moment, number, text, time};
+use crate::row::{int, moment, number, query, text, time};
 use crate::{Page, PageRequest, Store, StoreError};
 
 /// The most kinds of sighting that are kept, so that a scanner cannot fill the disk; the oldest go first.
@@ -25,6 +25,17 @@ pub struct Sighting {
     pub first: Time,
     /// The last one.
     pub last: Time,
+}
+
+/// Which sightings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SightingQuery {
+    /// A part of what was claimed, or of where it came from.
+    pub search: Option<String>,
+    /// Only for this reason.
+    pub reason: Option<String>,
+    /// Which page.
+    pub page: PageRequest,
 }
 
 /// A sighting as stored.
@@ -79,16 +90,31 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn sightings(&self, page: PageRequest) -> Result<Page<SightingRow>, StoreError> {
+        self.find_sightings(&SightingQuery { page, ..SightingQuery::default() }).await
+    }
+
+    /// Sightings that fit, newest first.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn find_sightings(&self, asked: &SightingQuery) -> Result<Page<SightingRow>, StoreError> {
+        let page = asked.page;
+        let like = asked.search.as_ref().map(|text| {
+            let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            format!("%{escaped}%")
+        });
+        // Every condition is there; one that nobody asked for matches everything.
+        let fits = "WHERE (LOWER(claim) LIKE $1 ESCAPE '\\' OR LOWER(source) LIKE $1 ESCAPE '\\') AND reason LIKE $2 ESCAPE '\\'";
+        let (like, reason) = (like.unwrap_or_else(|| "%".into()), asked.reason.clone().unwrap_or_else(|| "%".into()));
         self.step("listing sightings", async {
-            let total = sqlx::query("SELECT COUNT(*) AS total FROM sightings").fetch_one(&self.core.read).await?;
-            let rows = sqlx::query(
-                "SELECT claim, source, reason, times, first_seen, last_seen FROM sightings \
-                 ORDER BY last_seen DESC, claim, source, reason LIMIT $1 OFFSET $2",
-            )
-            .bind(page.limit())
-            .bind(page.offset())
-            .fetch_all(&self.core.read)
-            .await?;
+            let total = query(format!("SELECT COUNT(*) AS total FROM sightings {fits}"));
+            let total = total.bind(like.clone()).bind(reason.clone()).fetch_one(&self.core.read).await?;
+            let rows = query(format!(
+                "SELECT claim, source, reason, times, first_seen, last_seen FROM sightings {fits} \
+                 ORDER BY last_seen DESC, claim, source, reason LIMIT $3 OFFSET $4"
+            ));
+            let rows = rows.bind(like).bind(reason).bind(page.limit()).bind(page.offset());
+            let rows = rows.fetch_all(&self.core.read).await?;
             let rows = rows
                 .iter()
                 .map(|row| {
@@ -103,6 +129,18 @@ impl Store {
                 })
                 .collect::<Result<_, crate::store::Trouble>>()?;
             Ok(Page { rows, total: number(&total, "total")?, request: page })
+        })
+        .await
+    }
+
+    /// Every reason for which somebody was refused.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn sighting_reasons(&self) -> Result<Vec<String>, StoreError> {
+        self.step("listing reasons of refusals", async {
+            let rows = sqlx::query("SELECT DISTINCT reason FROM sightings ORDER BY reason");
+            rows.fetch_all(&self.core.read).await?.iter().map(|row| text(row, "reason")).collect()
         })
         .await
     }

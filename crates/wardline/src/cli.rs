@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::fault::EXIT_CODES;
 use crate::{
     account, audit, backup, ca, completions, demo, doctor, enrol, init, login, profile, pump, pumps, quarantine,
-    radius, release, rollout, serve, sim,
+    radius, release, rollout, serve, sim, strangers,
 };
 
 const TOUR: &str = "\
@@ -69,6 +69,8 @@ enum Command {
     Pump(pump::Pump),
     /// Cut pumps off the network at once; therapy is not touched
     Quarantine(quarantine::Quarantine),
+    /// Who was refused at the door, and which keys seem to be in two hands
+    Strangers(strangers::StrangersArgs),
     /// Make, sign and publish releases with keys that the hub never holds
     Release(release::ReleaseArgs),
     /// Bring a published release to the pumps, ring by ring
@@ -113,6 +115,7 @@ impl Cli {
             Command::Pumps(pumps) => pumps.run(&access),
             Command::Pump(pump) => pump.run(&access),
             Command::Quarantine(quarantine) => quarantine.run(&access),
+            Command::Strangers(strangers) => strangers.run(&access),
             Command::Release(release) => release::run(release, &access),
             Command::Rollout(rollout) => rollout.run(&access),
             Command::Enrol(enrol) => enrol.run(&access),

@@ -32,6 +32,7 @@ mod rollout;
 mod root_key;
 mod serve;
 mod sim;
+mod strangers;
 mod target;
 
 use clap::Parser;

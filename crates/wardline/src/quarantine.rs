@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
-use wardline_api::types::{ChosenPumps, Decided, HeldPumps, Preview, PreviewOf, Reason};
+use wardline_api::types::{ChosenPumps, Decided, HeldPumps, Preview, PreviewOf, Reason, TakeDownRule, TakeDownRules};
 use wardline_fleet::lifecycle::Act;
 use wardline_fleet::takedown;
 use wardline_model::{PumpId, QuarantineLevel};
@@ -35,7 +35,8 @@ Examples:
   wardline quarantine P-0007 --level remediate --for 2h --reason \"old firmware, to be mended\"
   wardline quarantine --file stolen.csv --preview
   wardline quarantine undo P-0007 --reason \"it was our own scanner\"
-  wardline quarantine list";
+  wardline quarantine list
+  wardline quarantine rules clone --level cut --most-pumps 3";
 
 /// Takes pumps down at once, at a level, and gives them back. Other pumps notice nothing.
 #[derive(Args)]
@@ -49,7 +50,7 @@ pub struct Quarantine {
     /// A list of pumps: one to a line, or a CSV whose first column names them
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Why: it is kept in the audit trail, told at the bedside, and shown to the next shift
+    /// Why: it is kept in the audit trail, told to the pump, and shown to the next shift
     #[arg(long, short, required_unless_present = "preview")]
     reason: Option<String>,
     /// How hard: watch, remediate or cut
@@ -75,6 +76,31 @@ enum Sub {
     Undo(Undo),
     /// Every pump that is held at some level, with why, by whom and until when
     List,
+    /// Show the rules by which the hub takes pumps down by itself, or set them
+    Rules(RulesArgs),
+}
+
+/// Shows the rules, or sets what is named and leaves the rest.
+#[derive(Args)]
+struct RulesArgs {
+    /// Which rule: clone (a copied key) or misuse (a certificate that names another pump)
+    #[arg(value_parser = ["clone", "misuse"])]
+    rule: Option<String>,
+    /// Whether it acts by itself; people are told either way
+    #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"], requires = "rule")]
+    acts: Option<String>,
+    /// At which level it holds a pump
+    #[arg(long, value_name = "LEVEL", requires = "rule")]
+    level: Option<QuarantineLevel>,
+    /// The most pumps that it may hold at one time without a person
+    #[arg(long, value_name = "1-100", requires = "rule")]
+    most_pumps: Option<u32>,
+    /// And at most this share of the fleet
+    #[arg(long, value_name = "1-20", requires = "rule")]
+    most_percent: Option<u32>,
+    /// Whether a pump that a person holds at remediate is given back when it has proven its posture
+    #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
+    give_back: Option<String>,
 }
 
 #[derive(Args)]
@@ -103,6 +129,7 @@ impl Quarantine {
         match &self.command {
             Some(Sub::Undo(it)) => return back(&client, access, RouteId::ApiPumpUndo, &it.pumps, &it.reason),
             Some(Sub::List) => return list(&client, access),
+            Some(Sub::Rules(it)) => return it.run(&client, access),
             None => {}
         }
         let reason = self.reason.clone().unwrap_or_default();
@@ -192,6 +219,39 @@ fn list(client: &Client, access: &Access) -> anyhow::Result<()> {
     });
     println!("{}", print::table(&["pump", "level", "since", "until", "by", "why"], rows.collect()));
     Ok(())
+}
+
+impl RulesArgs {
+    fn run(&self, client: &Client, access: &Access) -> anyhow::Result<()> {
+        let mut answer = client.get(RouteId::ApiTakeDownRules, &[], &[])?;
+        let mut rules: TakeDownRules = typed(answer.clone())?;
+        if let Some(name) = &self.rule {
+            let rule = if name == "clone" { &mut rules.clone } else { &mut rules.misuse };
+            rule.on = self.acts.as_ref().map_or(rule.on, |word| word == "yes");
+            rule.level = self.level.unwrap_or(rule.level);
+            rule.most_pumps = self.most_pumps.unwrap_or(rule.most_pumps);
+            rule.most_percent = self.most_percent.unwrap_or(rule.most_percent);
+        }
+        if let Some(word) = &self.give_back {
+            rules.give_back = word == "yes";
+        }
+        if self.rule.is_some() || self.give_back.is_some() {
+            answer = client.send(RouteId::ApiTakeDownRulesSet, &[], &rules)?;
+        }
+        if access.json {
+            return print::json(&answer);
+        }
+        let row = |name: &str, rule: &TakeDownRule| {
+            let acts = if rule.on { "by itself" } else { "tells people" };
+            let most = format!("{} pumps, {} %", rule.most_pumps, rule.most_percent);
+            vec![name.to_owned(), acts.to_owned(), rule.level.to_string(), most]
+        };
+        let rows = vec![row("clone", &rules.clone), row("misuse", &rules.misuse)];
+        println!("{}", print::table(&["rule", "acts", "level", "at most at one time"], rows));
+        let given = if rules.give_back { "are given back" } else { "wait for a person" };
+        println!("Pumps that a person holds at remediate {given} when they have proven their posture.");
+        Ok(())
+    }
 }
 
 fn read_list(file: &std::path::Path) -> anyhow::Result<Vec<String>> {

@@ -47,6 +47,41 @@ pub struct Radius {
 enum RadiusCommand {
     /// Write the pieces for FreeRADIUS 3.2 (EAP-TLS, OCSP, and a question to the hub at every admission)
     Config(Config),
+    /// Seal the secret of an access point, controller or RADIUS server that sends pumps off the air (RFC 5176)
+    Secret(Secret),
+}
+
+/// Reads a shared secret from standard input and seals it among the hub's keys, under the name that `coa` in `config.json`
+/// gives that place. The hub reads it when it starts.
+#[derive(Args)]
+#[command(after_help = "Example:\n  wardline radius secret wlc-1 < secret.txt")]
+struct Secret {
+    /// The name, as in `coa` of `config.json`
+    name: String,
+    /// The hub's data folder
+    #[arg(long, default_value = crate::data::DEFAULT, value_name = "FOLDER")]
+    data: PathBuf,
+}
+
+/// The shortest secret that is taken: RFC 2865 section 3 wants 16 bytes.
+const SHORTEST_SECRET: usize = 16;
+
+impl Secret {
+    fn seal(&self) -> anyhow::Result<()> {
+        let mut text = zeroize::Zeroizing::new(String::new());
+        std::io::Read::read_to_string(&mut std::io::Read::take(std::io::stdin(), 4_096), &mut text)?;
+        let secret = text.trim_end_matches(['\r', '\n']);
+        if secret.len() < SHORTEST_SECRET {
+            bail!(
+                "the secret is shorter than {SHORTEST_SECRET} characters, which RFC 2865 demands: choose a longer one"
+            );
+        }
+        let (folder, _) = crate::init::read_config(&self.data)?;
+        let keys = wardline_hub::keys::Keys::open(&folder.hub().join("keys"))?;
+        keys.seal(&wardline_hub::coa::secret_name(&self.name), secret.as_bytes())?;
+        println!("Sealed. Put {:?} with its address into `coa` of config.json, and start the hub anew.", self.name);
+        Ok(())
+    }
 }
 
 /// Writes the pieces for FreeRADIUS 3.2 into a folder, and makes the token with which it asks the hub.
@@ -99,8 +134,10 @@ enum Silent {
 impl Radius {
     /// Writes.
     pub fn run(self, access: &Access) -> anyhow::Result<()> {
-        let RadiusCommand::Config(config) = self.command;
-        config.write(access)
+        match self.command {
+            RadiusCommand::Config(config) => config.write(access),
+            RadiusCommand::Secret(secret) => secret.seal(),
+        }
     }
 }
 

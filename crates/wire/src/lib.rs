@@ -11,12 +11,14 @@
 //! | [`common`] | words that both share |
 //! | [`limits`] | every size, with its reason |
 //! | [`frame`] | length and message to bytes and back |
+//! | [`posture`] | what a pump signs when it states its posture |
 //! | [`text`] | what text may hold |
 //! | [`version`] | which protocol version two peers speak |
 
 mod convert;
 pub mod frame;
 pub mod limits;
+pub mod posture;
 pub mod text;
 pub mod version;
 

@@ -106,13 +106,14 @@ impl Daemon {
             Happened::Goal(signed) => self.goal(&signed),
             // The machine fetches what a goal wants; new metadata may make an earlier try succeed.
             Happened::NewMetadata => self.step(Input::Timer),
-            Happened::Held(why) => {
+            Happened::Held { why, nonce } => {
                 tracing::warn!(%why, "the hub holds this pump: events wait here, releases go on, therapy is not touched");
-                self.is_held = true;
+                self.held = Some(nonce);
+                self.report_soon();
             }
             Happened::Down { why, reason, is_refusal, again_in } => {
                 tracing::info!(%why, ?reason, again_in_ms = again_in.as_millis() as u64, "the link is down");
-                self.is_held = false;
+                self.held = None;
                 self.outbox.unlinked();
                 // A pump that was taken down asks whether it is to be wiped; one that was refused, also whether to enrol anew.
                 self.identity.link_down(is_refusal || reason == Some(CloseReason::TakenDown));

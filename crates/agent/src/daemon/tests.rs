@@ -197,7 +197,7 @@ fn keep(kept: &Mutex<Kept>, body: pump_frame::Body) -> Option<hub_frame::Body> {
             None
         }
         pump_frame::Body::Heartbeat(beat) => Some(hub_frame::Body::Heartbeat(beat)),
-        pump_frame::Body::Bye(_) => None,
+        pump_frame::Body::Bye(_) | pump_frame::Body::Posture(_) => None,
     }
 }
 

@@ -175,6 +175,15 @@ impl Who {
         }
     }
 
+    /// Signs with the key of the certificate in use; nothing when the pump has none of its own.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let own = self.own.as_ref()?;
+        let key = own.kept.as_ref()?.current.key(&own.settings.home);
+        key.and_then(|key| key.sign(message))
+            .inspect_err(|why| tracing::error!(%why, "the pump's key does not sign"))
+            .ok()
+    }
+
     /// Renews as soon as it can, whatever the certificate's age.
     pub(super) fn renew_now(&mut self) {
         if let Some(own) = &mut self.own {

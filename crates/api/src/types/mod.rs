@@ -15,6 +15,7 @@ mod quarantine;
 mod release;
 mod roll_over;
 mod rollout;
+mod stranger;
 mod wipe;
 
 pub use account::*;
@@ -29,4 +30,5 @@ pub use quarantine::*;
 pub use release::*;
 pub use roll_over::*;
 pub use rollout::*;
+pub use stranger::*;
 pub use wipe::*;

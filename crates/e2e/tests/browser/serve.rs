@@ -40,6 +40,8 @@ impl Hub {
             trust: Box::new(|_, _| {
                 Box::pin(async { Err(wardline_hub::trust::TrustFault::Refused("not in this test".into())) })
             }),
+            stranger: Box::new(|_, _, _| ()),
+            suspect: Box::new(|_| ()),
             audit_key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]),
             changes: Arc::clone(&changes),
             now,

@@ -42,6 +42,9 @@ pub type Uploads = Box<
         + Sync,
 >;
 
+/// Counts somebody who was refused: what was claimed, from where, and why as a word.
+pub type Strangers = Box<dyn Fn(&str, &str, &'static str) + Send + Sync>;
+
 /// How the console reaches the rest of the hub.
 pub struct Wiring {
     /// A pump's entry changed: put it into the registry and cut the links that it forbids. Returns how many were cut.
@@ -50,6 +53,10 @@ pub struct Wiring {
     pub upload: Uploads,
     /// The change of certificate authorities.
     pub trust: crate::trust::TrustDoor,
+    /// Counts somebody whom a RADIUS server was told to refuse: what was claimed, from where, and why.
+    pub stranger: Strangers,
+    /// Passes on a sign that a key is in two hands.
+    pub suspect: Box<dyn Fn(crate::link::Suspicion) + Send + Sync>,
     /// The key that signs checkpoints of the audit trail.
     pub audit_key: SigningKey,
     /// What changed, told by whoever writes about a pump.

@@ -43,6 +43,7 @@ mod routes;
 mod rules;
 mod settings;
 mod sign_in;
+mod strangers;
 mod time_line;
 mod views;
 mod wipe;

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
     admission, assets, audit, devices, enrolment, enrolment_requests, live, metrics, overview, profiles, provisioning,
-    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in, wipe,
+    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in, strangers, wipe,
 };
 
 /// What answers for every address that is not in the table.
@@ -94,6 +94,14 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiPumpsQuarantine => on(m, quarantine::api_several),
         RouteId::ApiPumpsPreview => on(m, quarantine::api_preview),
         RouteId::ApiHeldPumps => on(m, quarantine::api_held),
+        RouteId::ApiTakeDownRules => on(m, strangers::api_rules),
+        RouteId::ApiTakeDownRulesSet => on(m, strangers::api_set_rules),
+        RouteId::ApiStrangers => on(m, strangers::api),
+        RouteId::ApiSuspects => on(m, strangers::api_suspects),
+        RouteId::ApiSuspectsClose => on(m, strangers::api_close),
+        RouteId::PageStrangers => on(m, strangers::show_page),
+        RouteId::FormTakeDownRules => on(m, strangers::form_rules),
+        RouteId::FormSuspectsClose => on(m, strangers::form_close),
         RouteId::ApiPumpUndo => on(m, quarantine::api_undo),
         RouteId::ApiPumpWatched => on(m, quarantine::api_watched),
         RouteId::ApiPump => on(m, pump::api),

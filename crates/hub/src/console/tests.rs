@@ -64,6 +64,8 @@ impl Hub {
             trust: Box::new(|_, _| {
                 Box::pin(async { Err(crate::trust::TrustFault::Refused("not in this test".into())) })
             }),
+            stranger: Box::new(|_, _, _| ()),
+            suspect: Box::new(|_| ()),
             audit_key: SigningKey::from_bytes(&[7; 32]),
             changes: Arc::default(),
             now,

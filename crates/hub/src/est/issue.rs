@@ -59,7 +59,7 @@ pub(super) async fn issue(
     covers!("N14");
     let at = now();
     let content = profile::pump(&order.csr, &order.names)?.lasting(order.rules.lasts);
-    let content = content.with_revocation(crate::status::places(hub));
+    let content = content.with_revocation(crate::status::places(hub, order.rules.lasts));
     let cert: Cert = crate::ca::sign(&hub.issuing(), content, at).await?;
     let by = Decision { by: Actor::Pump(order.names.pump), reason: why(asker, order), at };
     keep(hub, order, &cert, spends, &by).await?;

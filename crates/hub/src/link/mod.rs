@@ -12,21 +12,27 @@
 //! | `stream` | frames over a stream |
 //! | `watch` | one task that sees to time for all links |
 //! | `strangers` | who was refused, counted |
+//! | `suspicion` | signs that a key is in two hands |
+//! | `postures` | which pumps have proven that they are in order |
 //! | `service` | what goes over a link at which level of quarantine |
 //! | `watched` | what watched pumps did |
 
+mod postures;
 mod service;
 mod session;
 mod strangers;
 mod stream;
+mod suspicion;
 mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod watched;
 
+pub use postures::Postures;
 pub use session::{Ended, serve};
 pub use strangers::Strangers;
+pub use suspicion::{Sign, Suspicion, Suspicions};
 pub use table::{LinkTable, LiveLink, Peer};
 pub use watch::watch;
 pub use watched::WatchedPumps;
@@ -34,6 +40,7 @@ pub use watched::WatchedPumps;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use wardline_fleet::correlate::{Shows, Starts};
 use wardline_model::{Generation, PumpId, Sequence, Span, Time};
 use wardline_store::{Actor, Decision, Entry, Journal, LinkChange, RegistryEntry, Store, StoreError};
 
@@ -89,6 +96,10 @@ pub struct Links {
     table: LinkTable,
     strangers: Strangers,
     watched: WatchedPumps,
+    suspicions: Suspicions,
+    postures: Postures,
+    /// The starts of each pump's agent, as far as they were seen here.
+    starts: Mutex<BTreeMap<PumpId, Starts>>,
     /// What is known of a pump from its last link here, so that a storm of reconnects asks the database little.
     known: Mutex<BTreeMap<PumpId, Known>>,
     /// Links that came up or went down and are not in the store yet.
@@ -118,6 +129,9 @@ impl Links {
             table: LinkTable::default(),
             strangers: Strangers::default(),
             watched: WatchedPumps::default(),
+            suspicions: Suspicions::default(),
+            postures: Postures::default(),
+            starts: Mutex::default(),
             known: Mutex::default(),
             presence: Mutex::default(),
             recorded: Mutex::default(),
@@ -140,6 +154,35 @@ impl Links {
     #[must_use]
     pub const fn watched(&self) -> &WatchedPumps {
         &self.watched
+    }
+
+    /// Signs that a key is in two hands or is misused, for whoever acts on them.
+    #[must_use]
+    pub const fn suspicions(&self) -> &Suspicions {
+        &self.suspicions
+    }
+
+    /// Which pumps have proven their posture over the link that they hold.
+    #[must_use]
+    pub const fn postures(&self) -> &Postures {
+        &self.postures
+    }
+
+    /// A pump greeted, having proven its key. Two agents that take turns with one key are a clone.
+    fn greeted(&self, peer: &Peer, start: [u8; 16]) {
+        let at = now();
+        let shows =
+            self.starts.lock().unwrap_or_else(PoisonError::into_inner).entry(peer.pump).or_default().note(start, at);
+        match shows {
+            Shows::Nothing => {}
+            Shows::Return => self.strangers.note(&peer.pump.to_string(), peer.place, "earlier-start", at),
+            Shows::Clone { returns } => self.suspect(peer, Sign::TwoStarts(returns)),
+        }
+    }
+
+    /// Passes a sign on.
+    fn suspect(&self, peer: &Peer, sign: Sign) {
+        self.suspicions.push(Suspicion { pump: peer.pump, sign, place: peer.place.ip().to_string(), at: now() });
     }
 
     /// Sends a pump its new goal, if it holds a link here. Called after the goal is in the store.

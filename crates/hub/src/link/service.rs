@@ -5,6 +5,7 @@
 //! | pump: Hello, Heartbeat, Bye | ✓ | ✓ |
 //! | pump: Report (the five slots, what therapy does) | ✓ | ✓ |
 //! | pump: Events (what happened at the bedside) | ✓ | not taken, not acknowledged: they wait on the pump |
+//! | pump: Posture | not looked at | ✓ |
 //! | hub: Welcome, Heartbeat, Close, Standing | ✓ | ✓ |
 //! | hub: Goal, NewMetadata (how it is mended) | ✓ | ✓ |
 //! | hub: Ack | ✓ | – |
@@ -22,6 +23,7 @@ pub(super) const fn takes(level: Option<QuarantineLevel>, frame: &pump_frame::Bo
         | pump_frame::Body::Report(_)
         | pump_frame::Body::Bye(_) => true,
         pump_frame::Body::Events(_) => is_full(level),
+        pump_frame::Body::Posture(_) => !is_full(level),
     }
 }
 
@@ -51,5 +53,6 @@ pub(super) fn name(frame: &pump_frame::Body) -> String {
         pump_frame::Body::Report(report) => format!("report at goal {}", report.generation),
         pump_frame::Body::Events(events) => format!("{} events", events.events.len()),
         pump_frame::Body::Bye(_) => "bye".into(),
+        pump_frame::Body::Posture(_) => "posture".into(),
     }
 }

@@ -16,14 +16,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use wardline_model::{QuarantineLevel, Report, Sequence, Time, covers};
+use wardline_fleet::posture::{self, Known, Said};
+use wardline_model::{Generation, QuarantineLevel, Report, Sequence, Time, covers};
 use wardline_store::{Appended, Journal, LinkChange, NewReport, StoreError};
 use wardline_wire::link::{self, ByeReason, CloseReason, HubFrame, PumpFrame, hub_frame, pump_frame};
 use wardline_wire::{FrameError, Greeting, limits, version};
 
 use super::stream::{Stream, StreamError};
 use super::table::Mail;
-use super::{Links, LiveLink, Peer, now, service};
+use super::{Links, LiveLink, Peer, Sign, now, service};
 
 /// How a link ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,7 @@ async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, 
     let ended = match Box::pin(greet(&mut stream, &peer, &links)).await {
         Err(ended) => ended,
         Ok(greeting) => {
+            links.greeted(&peer, greeting.boot);
             let link = LiveLink::new(peer.clone(), now());
             take_place(&links, &link);
             let mut session = Session {
@@ -90,12 +92,14 @@ async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, 
                 journal: Journal(greeting.journal),
                 bucket: Bucket::full(),
                 level: None,
+                nonce: None,
             };
             let ended = match Box::pin(session.welcome(&greeting)).await {
                 Ok(()) => session.run().await,
                 Err(ended) => ended,
             };
             session.note_watched("end", || format!("{ended:?}"));
+            links.postures.forget(peer.pump);
             if links.table.remove(&session.link) {
                 links.note_presence(LinkChange::Down { pump: peer.pump, at: now() });
             }
@@ -104,6 +108,9 @@ async fn serve_boxed<S: AsyncRead + AsyncWrite + Unpin>(io: Box<S>, peer: Peer, 
         }
     };
     if let Ended::Closed { reason, detail } = &ended {
+        if *reason == CloseReason::WrongPump {
+            links.suspect(&peer, Sign::WrongPump(detail.clone()));
+        }
         stream.end(&close_frame(*reason, detail));
         if let Some(word) = blame(*reason) {
             Box::pin(links.record_refusal(&peer, word, detail, now())).await;
@@ -142,8 +149,9 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Puts the link into the table. An older link of the same pump makes room: after a reconnect the newest is the live
-/// one, and two at once are a sign of a copied certificate, which is counted.
+/// Puts the link into the table. An older link of the same pump makes room: after a reconnect the newest is the live one.
+/// Two at once are counted and prove nothing: a pump that roams leaves a link behind that is half dead. What proves a
+/// clone is in [`wardline_fleet::correlate`].
 fn take_place(links: &Links, link: &Arc<LiveLink>) {
     let peer = link.peer();
     if let Some(older) = links.table.insert(link) {
@@ -164,6 +172,8 @@ struct Session<'a, S> {
     bucket: Bucket,
     /// The level at which its pump is held.
     level: Option<QuarantineLevel>,
+    /// What its posture must answer, while it is held.
+    nonce: Option<Box<[u8; 32]>>,
 }
 
 /// What the link does next.
@@ -282,10 +292,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             return Ok(());
         }
         let why = wardline_wire::text::clean(why.unwrap_or_default(), limits::EXPLANATION);
-        self.push(hub_frame::Body::Standing(link::Standing { service: link::Service::Remediate as i32, why }))
+        let mut nonce = Box::new([0; 32]);
+        getrandom::fill(&mut *nonce).map_err(|error| closed(CloseReason::HubTrouble, error.to_string()))?;
+        let service = link::Service::Remediate as i32;
+        let standing = link::Standing { service, why, nonce: nonce.to_vec() };
+        self.nonce = Some(nonce);
+        self.push(hub_frame::Body::Standing(standing))
     }
 
-    /// The end of a link that the registry forbids, with the reason for people at the bedside.
+    /// The end of a link that the registry forbids, with the reason for the people who look after the pump.
     fn taken_down(&self) -> Ended {
         covers!("N8");
         let why = (self.links.gate.entry)(self.link.peer().pump).and_then(|entry| entry.why);
@@ -316,6 +331,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             Some(pump_frame::Body::Heartbeat(beat)) => self.push(hub_frame::Body::Heartbeat(beat)),
             Some(pump_frame::Body::Events(events)) => self.keep_events(events, now).await,
             Some(pump_frame::Body::Report(report)) => self.keep_report(report, now).await,
+            Some(pump_frame::Body::Posture(posture)) => Box::pin(self.judge_posture(posture, now)).await,
             Some(pump_frame::Body::Bye(bye)) => Err(Ended::Bye(bye.reason())),
             Some(pump_frame::Body::Hello(_)) => Err(closed(CloseReason::BadFrame, "a second Hello")),
             None => Err(closed(CloseReason::BadFrame, "a frame of an unknown kind")),
@@ -340,6 +356,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 Err(closed(CloseReason::Sequence, format!("events from number {expected} on are expected")))
             }
         }
+    }
+
+    /// What a pump that is held says of itself counts when it is signed with the key of the certificate that opened this
+    /// link, answers this link's nonce, and fits what the hub wants of it.
+    async fn judge_posture(&mut self, said: link::Posture, now: Time) -> Result<(), Ended> {
+        covers!("N14");
+        let Peer { pump, fingerprint, .. } = self.link.peer().clone();
+        let store = &self.links.store;
+        self.links.postures.forget(pump);
+        let Some(nonce) = self.nonce.as_deref().copied() else { return Ok(()) };
+        let certificates = store.certificates(pump).await?;
+        let own = certificates.iter().find(|certificate| certificate.fingerprint == fingerprint);
+        let der = match own {
+            Some(own) => store.certificate_der(&own.serial).await?,
+            None => None,
+        };
+        let cert = der.and_then(|der| wardline_pki::Cert::from_der(&der).ok());
+        let bytes = wardline_wire::posture::signed_bytes(pump, &said);
+        let is_signed = cert.is_some_and(|cert| cert.verify_by_its_key(&bytes, &said.signature).is_ok());
+        if !is_signed {
+            return Err(closed(CloseReason::BadFrame, "the posture is not signed with the pump's own key"));
+        }
+        let goal = store.goal(pump).await?.map_or_else(Generation::default, |goal| goal.generation);
+        let known = Known { pump, nonce, generation: goal };
+        let answered: [u8; 32] = said.nonce.as_slice().try_into().unwrap_or_default();
+        let said = Said {
+            pump,
+            nonce: answered,
+            at: Time::from_unix_ms(said.at),
+            generation: Generation(said.generation),
+            settled: said.settled,
+        };
+        match posture::judge(&said, &known, now) {
+            Ok(proven) => self.links.postures.put(proven, now),
+            Err(why) => tracing::info!(%pump, %why, "a pump that is held has not proven its posture"),
+        }
+        Ok(())
     }
 
     async fn keep_report(&mut self, report: link::Report, now: Time) -> Result<(), Ended> {

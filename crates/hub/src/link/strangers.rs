@@ -24,8 +24,13 @@ pub struct Strangers {
 impl Strangers {
     /// Counts a refusal. `claim` is what the peer said it was, `reason` a short fixed word.
     pub fn note(&self, claim: &str, place: SocketAddr, reason: &'static str, now: Time) {
+        self.note_from(claim, &place.ip().to_string(), reason, now);
+    }
+
+    /// The same from somewhere that has no network address yet: a radio that a RADIUS server asked about.
+    pub fn note_from(&self, claim: &str, source: &str, reason: &'static str, now: Time) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut key = (text::clean(claim, CLAIM), place.ip().to_string(), reason.to_owned());
+        let mut key = (text::clean(claim, CLAIM), text::clean(source, CLAIM), reason.to_owned());
         if seen.len() >= APART && !seen.contains_key(&key) {
             key = (String::new(), "many".into(), reason.to_owned());
         }

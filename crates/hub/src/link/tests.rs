@@ -439,8 +439,8 @@ async fn at_remediate_a_link_lives_for_goals_and_reports_and_events_wait_on_the_
     assert_eq!(link.send_events(1..=2).await, Some(2));
     let live = world.links.table().get(pump).expect("it is live");
     live.stands(Some(QuarantineLevel::Remediate), Some("it scans".into()));
-    let standing = link::Standing { service: link::Service::Remediate as i32, why: "it scans".into() };
-    assert_eq!(link.hear().await, Some(hub_frame::Body::Standing(standing)));
+    let Some(hub_frame::Body::Standing(standing)) = link.hear().await else { panic!("it is told") };
+    assert_eq!((standing.service(), standing.why.as_str()), (link::Service::Remediate, "it scans"));
     let events: Vec<Event> = (3..=4).map(event).collect();
     link.say(pump_frame::Body::Events(link::Events::from_front(&events))).await;
     assert!(link.is_alive().await, "neither an answer to the events nor an end");
@@ -486,4 +486,98 @@ async fn a_pump_that_is_cut_is_told_why_in_plain_words() {
     assert!(world.links.table().cut(pump, CloseReason::TakenDown));
     let said = (CloseReason::TakenDown, "this pump was taken down; therapy runs on: it scans the network".to_owned());
     assert_eq!(link.closed().await, said);
+}
+
+#[tokio::test]
+async fn two_agents_that_take_turns_with_one_key_are_told_and_one_that_reconnects_is_not() {
+    covers!("N14");
+    let world = Ward::new().await;
+    let pump = world.pumps[0];
+    let greet = async |boot: u8| {
+        let mut link = world.connect(pump).await;
+        link.say(pump_frame::Body::Hello(Greeting { boot: [boot; 16], ..hello(pump) }.into())).await;
+        assert!(matches!(link.hear().await, Some(hub_frame::Body::Welcome(_))));
+        link
+    };
+    let sign = || async { tokio::time::timeout(std::time::Duration::ZERO, world.links.suspicions().next()).await.ok() };
+    let _roams = [greet(1).await, greet(1).await, greet(2).await, greet(2).await, greet(3).await];
+    assert_eq!(sign().await, None, "it roamed and was restarted, and its old links were still there");
+    let _first = greet(2).await;
+    assert_eq!(sign().await, None, "one late greeting proves nothing");
+    let _second = greet(3).await;
+    let told = sign().await.expect("a clone");
+    assert_eq!((told.pump, told.sign), (pump, super::Sign::TwoStarts(2)));
+}
+
+#[tokio::test]
+async fn posture_is_proven_only_by_a_fresh_signed_and_fitting_answer() {
+    covers!("N14");
+    let world = Ward::new().await;
+    let (pump, other) = (world.pumps[0], world.pumps[1]);
+    let key = wardline_pki::P256Key::generate().expect("a key");
+    let pkcs8 = key.to_pkcs8().expect("encoded");
+    let pair =
+        aws_lc_rs::signature::EcdsaKeyPair::from_pkcs8(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8)
+            .expect("a key");
+    let content = wardline_pki::profile::root(key.spki(), "a pump", "St. Elsewhere").expect("a certificate");
+    let serial = crate::server::serial().expect("random");
+    let cert = wardline_pki::Authority::self_signed(&content, key, &serial, now()).expect("signed").cert().clone();
+    let row = NewCertificate {
+        serial: cert.serial().to_string(),
+        fingerprint: cert.fingerprint(),
+        pump,
+        not_before: cert.not_before(),
+        not_after: cert.not_after(),
+        der: cert.der().to_vec(),
+    };
+    let mut entry = world.store.issue_certificate(&row, &decision()).await.expect("issued");
+    (entry.lifecycle, entry.level) = (Lifecycle::Quarantined, Some(QuarantineLevel::Remediate));
+    entry.current = Some(cert.fingerprint());
+    world.registry.lock().expect("not poisoned").insert(pump, entry);
+    let began = now();
+    let (mut link, nonce) = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let place = listener.local_addr().expect("bound");
+        let (stream, accepted) = tokio::join!(TcpStream::connect(place), listener.accept());
+        let (io, place) = accepted.expect("a peer");
+        let peer = Peer { pump, fingerprint: cert.fingerprint(), place };
+        let ended = tokio::spawn(serve(io, peer, Arc::clone(&world.links)));
+        let mut link = Pump { pump, stream: stream.expect("connected"), reader: FrameReader::new(), ended };
+        link.say(pump_frame::Body::Hello(hello(pump).into())).await;
+        assert!(matches!(link.hear().await, Some(hub_frame::Body::Welcome(_))));
+        let Some(hub_frame::Body::Standing(standing)) = link.hear().await else { panic!("it is told") };
+        (link, standing.nonce)
+    };
+    let sign = |of: PumpId, mut posture: link::Posture| {
+        let bytes = wardline_wire::posture::signed_bytes(of, &posture);
+        let signed = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), &bytes).expect("signed");
+        posture.signature = signed.as_ref().to_vec();
+        pump_frame::Body::Posture(posture)
+    };
+    let good = link::Posture {
+        nonce,
+        at: now().as_unix_ms(),
+        generation: 0,
+        settled: true,
+        agent: "0.1.0".into(),
+        signature: Vec::new(),
+    };
+    let proven = || world.links.postures().since(pump, began).is_some();
+    let lies = [
+        link::Posture { nonce: vec![0; 32], ..good.clone() },
+        link::Posture { nonce: vec![1], ..good.clone() },
+        link::Posture { generation: 1, ..good.clone() },
+        link::Posture { settled: false, ..good.clone() },
+        link::Posture { at: 0, ..good.clone() },
+    ];
+    for lie in lies {
+        link.say(sign(pump, lie.clone())).await;
+        assert!(link.is_alive().await && !proven(), "{lie:?}");
+    }
+    link.say(sign(pump, good.clone())).await;
+    assert!(link.is_alive().await && proven());
+    link.say(sign(pump, link::Posture { settled: false, ..good.clone() })).await;
+    assert!(link.is_alive().await && !proven(), "what it says last counts");
+    link.say(sign(other, good)).await;
+    assert_eq!(link.closed().await.0, CloseReason::BadFrame, "another pump's words under its own key");
 }

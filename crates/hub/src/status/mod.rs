@@ -25,10 +25,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Mutex;
+use wardline_model::Span;
 use wardline_pki::profile::RevocationInfo;
 use wardline_pki::{Cert, PkiError};
 use wardline_store::StoreError;
 
+use crate::config::Config;
 use crate::state::Hub;
 
 /// What the door remembers between requests, for each issuing CA by its generation.
@@ -38,8 +40,16 @@ pub(crate) struct StatusState {
     responders: Mutex<BTreeMap<u64, Arc<ocsp::Desk>>>,
 }
 
-/// What a pump's certificate says about where to ask: nothing unless the operator named a public address.
-pub(crate) fn places(hub: &Hub) -> RevocationInfo {
+/// A certificate that lasts less than this counts as short-lived: the bound of the CA/Browser Forum, 10 days.
+const SHORT: Span = Span::from_days(10);
+
+/// What a pump's certificate that lasts so long says about where to ask: nothing unless the operator named a public
+/// address; and that there is nothing to ask (noRevAvail, RFC 9608) when it is short-lived and the operator wants that. The
+/// two never stand together.
+pub(crate) fn places(hub: &Hub, lasts: Span) -> RevocationInfo {
+    if is_unasked(&hub.config, lasts) {
+        return RevocationInfo::NotAvailable;
+    }
     let file = match hub.trust.now().issues().generations.issuing {
         1 => "issuing".to_owned(),
         later => format!("ca/issuing-{later}"),
@@ -49,6 +59,11 @@ pub(crate) fn places(hub: &Hub) -> RevocationInfo {
         ocsp: format!("{base}/ocsp"),
         issuer: format!("{base}/{file}.cer"),
     })
+}
+
+/// Whether nobody is to ask about a certificate that lasts so long.
+fn is_unasked(config: &Config, lasts: Span) -> bool {
+    config.short_lived && lasts < SHORT
 }
 
 /// The routes.

@@ -1,5 +1,7 @@
-//! Answers about one certificate. Those without a nonce are signed once and given to whoever asks the same, until a
-//! decision about any pump.
+//! Answers about one certificate. Those without a nonce are signed once for a certificate and its state, and given to
+//! whoever asks the same, until a decision about *its* pump; with a nonce, only the signature is made anew. What the
+//! database said of a certificate is remembered just as long: the registry knows of a decision before anybody is told of
+//! it, so no answer outlives one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use wardline_model::{Span, Time, covers};
+use wardline_model::{PumpId, Span, Time, covers};
 use wardline_pki::ocsp::{self, Asked, MAX_REQUEST, Responder, Status};
 use wardline_pki::{Authority, CertSerial, P256Key, Reason, profile};
 
@@ -29,18 +31,40 @@ const MOST_KEPT: usize = 20_000;
 /// The responder's certificate is replaced when less than this is left: a third of its 14 days.
 const CERT_LEFT: Span = Span::from_days(5);
 
-/// The responder with its certificate, and what it has signed.
+/// The responder with its certificate, and what it remembers.
 #[derive(Debug)]
 pub(super) struct Desk {
     responder: Responder,
-    signed: Mutex<Signed>,
+    kept: Mutex<Kept>,
 }
 
-/// Answers by the exact bytes of the request, all as of the same count of decisions.
+/// What is remembered, each as of a decision about a pump.
 #[derive(Debug, Default)]
-struct Signed {
-    changes: u64,
-    answers: HashMap<Vec<u8>, (Time, Arc<[u8]>)>,
+struct Kept {
+    /// Signed answers by the exact bytes of the request.
+    answers: HashMap<Vec<u8>, Signed>,
+    /// What the database said, by serial number.
+    standings: HashMap<String, (AsOf, Status)>,
+}
+
+/// A signed answer: as of which decision, since when, and its DER.
+type Signed = (AsOf, Time, Arc<[u8]>);
+
+/// A pump, and the newest decision about it that was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AsOf {
+    pump: PumpId,
+    number: u64,
+}
+
+impl AsOf {
+    fn now(hub: &Hub, pump: PumpId) -> Option<Self> {
+        hub.registry.as_of(pump).map(|number| Self { pump, number })
+    }
+
+    fn is_newest(self, hub: &Hub) -> bool {
+        Self::now(hub, self.pump) == Some(self)
+    }
 }
 
 impl Desk {
@@ -50,21 +74,50 @@ impl Desk {
         let content = profile::responder(key.spki(), "Wardline OCSP responder", &hub.config.hospital)?;
         let cert = crate::ca::sign(ca, content, at).await?;
         let responder = Responder::new(ca.cert(), cert, key)?;
-        Ok(Self { responder, signed: Mutex::default() })
+        Ok(Self { responder, kept: Mutex::default() })
     }
 
-    fn kept(&self, request: &[u8], changes: u64, at: Time) -> Option<Arc<[u8]>> {
-        let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, answer) = signed.answers.get(request).filter(|_| signed.changes == changes)?;
-        (at.since(*since) < KEPT).then(|| Arc::clone(answer))
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, request: &[u8], changes: u64, at: Time, answer: &Arc<[u8]>) {
-        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        if signed.changes != changes || signed.answers.len() >= MOST_KEPT {
-            *signed = Signed { changes, answers: HashMap::new() };
+    fn answer(&self, hub: &Hub, request: &[u8], at: Time) -> Option<Arc<[u8]>> {
+        let kept = self.kept();
+        let (as_of, since, answer) = kept.answers.get(request)?;
+        (at.since(*since) < KEPT && as_of.is_newest(hub)).then(|| Arc::clone(answer))
+    }
+
+    fn keep_answer(&self, request: &[u8], as_of: AsOf, at: Time, answer: &Arc<[u8]>) {
+        let mut kept = self.kept();
+        if kept.answers.len() >= MOST_KEPT {
+            kept.answers.clear();
         }
-        signed.answers.insert(request.to_vec(), (at, Arc::clone(answer)));
+        kept.answers.insert(request.to_vec(), (as_of, at, Arc::clone(answer)));
+    }
+
+    /// What is so of a certificate, and as of which decision; no decision for one that was never issued.
+    async fn standing(&self, hub: &Hub, serial: &CertSerial) -> Result<(Option<AsOf>, Status), Trouble> {
+        let text = serial.to_string();
+        let known = self.kept().standings.get(&text).copied().filter(|(as_of, _)| as_of.is_newest(hub));
+        if let Some((as_of, status)) = known {
+            return Ok((Some(as_of), status));
+        }
+        let Some(certificate) = hub.store.certificate(&text).await? else { return Ok((None, Status::Unknown)) };
+        // Before its standing is read: what a decision overtakes meanwhile is as of an older one, and read again.
+        let as_of = AsOf::now(hub, certificate.pump);
+        let status = match hub.store.certificate_standing(&text).await? {
+            None => Status::Unknown,
+            Some(None) => Status::Good,
+            Some(Some(revocation)) => Status::Revoked { at: revocation.at, reason: Reason::from_code(revocation.code) },
+        };
+        if let Some(as_of) = as_of {
+            let mut kept = self.kept();
+            if kept.standings.len() >= MOST_KEPT {
+                kept.standings.clear();
+            }
+            kept.standings.insert(text, (as_of, status));
+        }
+        Ok((as_of, status))
     }
 }
 
@@ -102,31 +155,24 @@ async fn respond(hub: &Hub, request: &[u8]) -> Response {
 
 async fn answer(hub: &Hub, request: &[u8], asked: &Asked) -> Result<Arc<[u8]>, Trouble> {
     covers!("N14");
-    // Counted before the database is read: an answer that a decision overtakes is not kept.
-    let (at, changes) = (now(), hub.registry.changes());
+    let at = now();
     let desk = desk(hub, asked, at).await?;
-    if let Some(answer) = desk.kept(request, changes, at) {
+    if let Some(answer) = desk.answer(hub, request, at) {
         return Ok(answer);
     }
-    let mut statuses = Vec::new();
+    let (mut statuses, mut newest) = (Vec::new(), None);
     if desk.responder.is_ours(asked) {
         for serial in asked.serials() {
-            statuses.push(status(hub, &serial).await?);
+            let (as_of, status) = desk.standing(hub, &serial).await?;
+            newest = as_of;
+            statuses.push(status);
         }
     }
     let answer: Arc<[u8]> = desk.responder.answer(asked, &statuses, at, at + LASTS)?.into();
-    if asked.is_repeatable() {
-        desk.keep(request, changes, at, &answer);
+    if let (true, Some(as_of)) = (asked.is_repeatable(), newest) {
+        desk.keep_answer(request, as_of, at, &answer);
     }
     Ok(answer)
-}
-
-async fn status(hub: &Hub, serial: &CertSerial) -> Result<Status, Trouble> {
-    Ok(match hub.store.certificate_standing(&serial.to_string()).await? {
-        None => Status::Unknown,
-        Some(None) => Status::Good,
-        Some(Some(revocation)) => Status::Revoked { at: revocation.at, reason: Reason::from_code(revocation.code) },
-    })
 }
 
 /// The responder of the issuing CA that is asked about, made at the first question and made anew long before its

@@ -71,7 +71,8 @@ impl Place {
         let csr = Csr::parse(&std::fs::read(self.path().join("csr")).expect("made")).expect("a good request");
         let serial = Serial::new("H3-1").expect("a name");
         let names = PumpNames { pump: self.pump, serial, hospital: "St. Elsewhere".into(), hw_type: None };
-        let content = profile::pump(&csr, &names).expect("approved").with_revocation(super::places(hub));
+        let content =
+            profile::pump(&csr, &names).expect("approved").with_revocation(super::places(hub, profile::PUMP_LASTS));
         let cert = hub.issuing().sign(&content, &server::serial().expect("random"), now()).expect("signed");
         let row = NewCertificate {
             serial: cert.serial().to_string(),
@@ -197,5 +198,34 @@ async fn a_request_may_stand_in_the_path_and_garbage_gets_the_standards_answer()
     std::fs::write(place.path().join("pump.der"), cert.der()).expect("written");
     let (_, text) = openssl(place.path(), &["x509", "-in", "pump", "-noout", "-text"]);
     assert!(text.contains("URI:http://pki.example.org/ocsp"), "{text}");
+    place.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_lived_certificate_says_that_there_is_nothing_to_ask() {
+    let place = Place::open().await;
+    let days = wardline_model::Span::from_days;
+    let config = |short_lived| Config { short_lived, ..Config::default() };
+    assert!(super::is_unasked(&config(true), days(9)));
+    assert!(!super::is_unasked(&config(true), days(10)), "ten days are not short");
+    assert!(!super::is_unasked(&config(false), days(9)), "nobody wanted it");
+    assert!(matches!(super::places(&place.running.hub, days(9)), profile::RevocationInfo::At { .. }));
+    place.issue("pump").await;
+    let csr = Csr::parse(&std::fs::read(place.path().join("csr")).expect("made")).expect("a good request");
+    let serial = Serial::new("H3-1").expect("a name");
+    let names = PumpNames { pump: place.pump, serial, hospital: "St. Elsewhere".into(), hw_type: None };
+    let content = profile::pump(&csr, &names).expect("approved").lasting(days(5));
+    let content = content.with_revocation(profile::RevocationInfo::NotAvailable);
+    let issuing = place.running.hub.issuing();
+    let cert = crate::ca::sign(&issuing, content, now()).await.expect("signed");
+    std::fs::write(place.path().join("short"), cert.to_pem()).expect("written");
+    let (good, said) = openssl(place.path(), &["x509", "-in", "short", "-noout", "-text"]);
+    assert!(good && (said.contains("2.5.29.56") || said.contains("No Revocation")), "{said}");
+    assert!(!said.contains("CRL Distribution") && !said.contains("Authority Information"), "{said}");
+    let args = ["verify", "-x509_strict", "-CAfile", "root", "-untrusted", "issuing", "-purpose", "sslclient", "short"];
+    let (good, said) = openssl(place.path(), &args);
+    assert!(good, "{said}");
+    let chain = [&cert, issuing.cert(), &place.running.hub.root()];
+    wardline_pki::strict::chain(&chain, wardline_pki::strict::Usage::Pump, now()).expect("passes the strict checks");
     place.running.stop().await;
 }

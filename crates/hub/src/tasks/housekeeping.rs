@@ -9,7 +9,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use tokio::sync::watch;
 use wardline_fleet::renewal::{OVERDUE, is_overdue};
-use wardline_model::{PumpId, Time};
+use wardline_model::{PumpId, Span, Time};
 use wardline_store::{Actor, AuditQuery, Decision, Entry, Store, StoreError};
 
 /// How often. A minute is the most of the audit that could be cut off without a trace.
@@ -71,7 +71,7 @@ impl Housekeeping {
     /// Those of the store.
     async fn tell_ended(&self, now: Time) -> Result<(), StoreError> {
         for held in self.store.held_pumps().await? {
-            let Some(until) = held.quarantine.until.filter(|until| *until <= now) else { continue };
+            let Some(until) = held.quarantine.until.filter(|until| *until + Span::from_min(2) <= now) else { continue };
             let action = "pump.quarantine.expired";
             let about = AuditQuery { pump: Some(held.pump), action: Some(action.into()), ..AuditQuery::default() };
             if self.store.audit(&about).await?.rows.iter().any(|record| record.at >= until) {

@@ -46,7 +46,7 @@ async fn follow(hub: &Hub, heard: &Heard) -> Result<(), StoreError> {
     match heard {
         Heard::Notice(Notice::Pumps(pumps)) => {
             for pump in pumps {
-                hub.apply(&hub.store.registry_entry(*pump).await?);
+                hub.follow(&hub.store.registry_entry(*pump).await?);
             }
         }
         Heard::Notice(Notice::Goals(pumps)) => {
@@ -60,7 +60,7 @@ async fn follow(hub: &Hub, heard: &Heard) -> Result<(), StoreError> {
         Heard::Notice(Notice::List) => hub.changes.touch_all(),
         Heard::Missed => {
             for entry in hub.store.registry().await? {
-                hub.apply(&entry);
+                hub.follow(&entry);
             }
             for link in hub.links.table().all() {
                 let pump = link.peer().pump;

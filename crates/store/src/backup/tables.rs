@@ -66,6 +66,25 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "suspects",
+        key: 2,
+        columns: &[
+            ("pump", Text),
+            ("kind", Text),
+            ("detail", Text),
+            ("times", Int),
+            ("first_seen", Int),
+            ("last_seen", Int),
+            ("closed", Int),
+            ("closed_by", Text),
+        ],
+    },
+    Table {
+        name: "admissions",
+        key: 1,
+        columns: &[("pump", Text), ("user_name", Text), ("station", Text), ("nas", Text), ("at", Int)],
+    },
+    Table {
         name: "watched",
         key: 2,
         columns: &[("pump", Text), ("number", Int), ("at", Int), ("what", Text), ("detail", Text), ("times", Int)],

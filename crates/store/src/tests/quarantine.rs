@@ -2,12 +2,13 @@
 
 use wardline_fleet::lifecycle::By;
 use wardline_fleet::posture::Cause;
-use wardline_fleet::takedown;
+use wardline_fleet::takedown::{self, rules::Rules};
 use wardline_model::{Digest, Lifecycle, PumpId, QuarantineLevel, Role, Span, covers};
 
 use super::{T0, World, by, on_both_engines};
 use crate::{
-    AuditQuery, Cap, NewCertificate, PageRequest, QuarantineChange, RegistryEntry, Store, StoreError, Watched,
+    AuditQuery, Cap, NewCertificate, NewSuspect, PageRequest, QuarantineChange, RegistryEntry, Sighting, SightingQuery,
+    Store, StoreError, Watched,
 };
 
 async fn in_service(store: &Store, pump: PumpId, n: u8) -> Digest {
@@ -126,5 +127,47 @@ on_both_engines! {
         }
         let page = world.store.watched(pump, PageRequest { page: 0, page_size: 2 }).await.unwrap();
         assert_eq!((page.total, page.rows), (6_000, vec![entry(6_999), entry(6_998)]));
+    }
+
+    async fn a_sign_is_counted_until_a_person_has_seen_to_it_and_opens_again(world) {
+        let pump = world.pumps(1).await[0];
+        let sign = |s: u64| NewSuspect { pump, kind: "two-starts", detail: format!("seen {s}"), at: T0 + Span::from_s(s) };
+        for s in 1..=3 {
+            assert_eq!(world.store.note_suspect(&sign(s)).await.unwrap(), s);
+        }
+        let kept = world.store.suspects().await.unwrap().remove(0);
+        assert_eq!((kept.times, kept.detail.as_str(), kept.first, kept.closed), (3, "seen 3", T0 + Span::from_s(1), None));
+        assert_eq!(world.store.close_suspects(pump, &by("sam", "a swapped board")).await.unwrap(), 1);
+        assert_eq!(world.store.suspects().await.unwrap()[0].closed, Some(T0));
+        assert_eq!(world.store.note_suspect(&sign(9)).await.unwrap(), 1, "it begins anew");
+        let kept = world.store.suspects().await.unwrap().remove(0);
+        assert_eq!((kept.first, kept.closed, kept.closed_by.as_str()), (T0 + Span::from_s(9), None, ""));
+    }
+
+    async fn rules_are_kept_within_their_bounds(world) {
+        let rules = world.store.take_down_rules().await.unwrap();
+        assert_eq!(rules, Rules::default());
+        let mut wild = rules;
+        wild.clone.most_percent = 50;
+        assert!(matches!(world.store.set_take_down_rules(&wild, &by("sam", "")).await, Err(StoreError::Refused { .. })));
+        let mut mild = rules;
+        mild.clone.level = QuarantineLevel::Watch;
+        world.store.set_take_down_rules(&mild, &by("sam", "")).await.unwrap();
+        assert_eq!(world.store.take_down_rules().await.unwrap(), mild);
+    }
+
+    async fn sightings_are_found_by_claim_place_and_reason(world) {
+        let sighting = |claim: &str, source: &str, reason: &str| Sighting {
+            claim: claim.into(), source: source.into(), reason: reason.into(), count: 1, first: T0, last: T0,
+        };
+        let all = [sighting("CN=Evil", "10.0.0.9", "expired"), sighting("pump 7", "10.0.1.9", "lost"), sighting("", "10.0.1.8", "lost")];
+        world.store.save_sightings(&all).await.unwrap();
+        let found = async |search: Option<&str>, reason: Option<&str>| {
+            let asked = SightingQuery { search: search.map(Into::into), reason: reason.map(Into::into), ..SightingQuery::default() };
+            world.store.find_sightings(&asked).await.unwrap().total
+        };
+        assert_eq!([found(None, None).await, found(Some("evil"), None).await, found(Some("10.0.1"), None).await], [3, 1, 2]);
+        assert_eq!([found(None, Some("lost")).await, found(Some("%"), None).await], [2, 0]);
+        assert_eq!(world.store.sighting_reasons().await.unwrap(), ["expired", "lost"]);
     }
 }
