@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<()> {
         println!("link {}\nest {}", running.link_addr, running.est_addr);
         let status = running.status_addr.context("it was asked for")?;
         let hour = wardline_model::Span::from_h(1);
-        let token = format!("bench {}", now_us());
+        let token = format!("bench-{}", now_us());
         let by = why(crate::ward::now());
         let token = running.hub.store.create_token(&token, wardline_model::Role::Viewer, hour, &by).await?;
         println!("status {status}\nconsole {}\ntoken {}", running.console_addr, token.secret);

@@ -13,7 +13,7 @@ use wardline_model::{AssetTag, Lifecycle, PumpId, QuarantineLevel, Time, covers}
 use super::set_lifecycle;
 use crate::certificates::entry_in;
 use crate::group::Deciding;
-use crate::row::{int, maybe_moment, maybe_parse, moment, number, parse, query, text, time};
+use crate::row::{maybe_moment, maybe_parse, moment, number, parse, query, text, time};
 use crate::store::Trouble;
 use crate::{Decision, Entry, Notice, RegistryEntry, Store, StoreError};
 
@@ -236,7 +236,7 @@ impl Store {
             let subject = match (change.to.level, change.until) {
                 (None, _) => format!("{tag}, {}", change.to.lifecycle),
                 (Some(level), None) => format!("{tag}, {level}"),
-                (Some(level), Some(until)) => format!("{tag}, {level}, until {}", int(until.as_unix_s())),
+                (Some(level), Some(until)) => format!("{tag}, {level}, for {}", until.since(by.at)),
             };
             deciding.note(by, &Entry::done(change.action, Some(pump), subject)).await?;
             deciding.tell(Notice::Pumps(vec![pump]));
