@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use enrolment::{Approval, Demand, EnrolmentRules, LabelRule, ModelRule, Ruled, SameKey};
+use crate::keys::place::CaKeys;
 
 /// The largest file that is read: ours have 2 KiB.
 const LARGEST: u64 = 256 * 1024;
@@ -58,6 +59,8 @@ pub struct Config {
     pub database: Option<String>,
     /// Makers' root certificates (PEM), which may vouch for a pump's birth certificate. Relative to the hub's folder.
     pub maker_roots: Vec<PathBuf>,
+    /// Where the authorities' keys lie: sealed here, or in a token behind PKCS#11.
+    pub ca_key: CaKeys,
     /// Whether a pump with a good certificate may get a second one by its birth certificate alone.
     pub birth_again: bool,
     /// How long certificates last, and who agrees to a first one.
@@ -142,6 +145,7 @@ impl Default for Config {
             short_lived: false,
             database: None,
             maker_roots: Vec::new(),
+            ca_key: CaKeys::default(),
             birth_again: false,
             coa: Vec::new(),
             enrolment: EnrolmentRules::default(),
@@ -230,6 +234,7 @@ impl Config {
                 return Err(format!("hub_name, console_names: {name:?} is not a DNS name"));
             }
         }
+        self.ca_key.check()?;
         if let Some(base) = &self.status_public {
             check_base(base).map_err(|why| format!("status_public: {base:?} {why}"))?;
         }

@@ -3,7 +3,7 @@
 //! | file in `keys/` | what it is |
 //! |---|---|
 //! | `master.key` | 32 random bytes, readable by the owner only; absent when the key comes from the environment |
-//! | `root.sealed`, `issuing.sealed` | the CA's private keys |
+//! | `root.sealed`, `issuing.sealed` | the CA's private keys, unless they are in a token ([`hsm`]) |
 //! | `goal.sealed` | signs goals |
 //! | `audit.sealed` | signs checkpoints of the audit |
 //! | `master.key.next` | there only while the master key is being changed |
@@ -13,6 +13,9 @@
 //! place last, so a change can be interrupted at any point: both keys are there, everything opens, and doing it again
 //! finishes it.
 
+pub mod hsm;
+pub mod place;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,9 +23,13 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use ed25519_dalek::SigningKey;
-use wardline_pki::{Authority, Cert, P256Key, PkiError};
+use wardline_pki::key::Spki;
+use wardline_pki::{Authority, Cert, P256Key, PkiError, Signer};
 use wardline_store::MasterKey;
 use zeroize::Zeroizing;
+
+use hsm::DeviceKey;
+use place::{CaKeys, KeyPlace};
 
 /// The environment variable that may hold the master key, as 64 hexadecimal digits.
 pub const ENVIRONMENT: &str = "WARDLINE_MASTER_KEY";
@@ -64,6 +71,9 @@ pub enum KeyError {
          process. Change it where it is kept"
     )]
     NotOurs,
+    /// A key in a token.
+    #[error(transparent)]
+    Hsm(#[from] hsm::HsmError),
     /// A key or certificate that cannot be used.
     #[error("a key of the hub cannot be used: {0}")]
     Pki(#[from] PkiError),
@@ -74,6 +84,7 @@ pub enum KeyError {
 pub struct Keys {
     folder: PathBuf,
     master: MasterKey,
+    places: CaKeys,
     /// The new master key of a change that is under way or was interrupted.
     next: Option<MasterKey>,
 }
@@ -96,7 +107,7 @@ impl Keys {
                 master
             }
         };
-        Ok(Self { folder: folder.to_owned(), master, next: None })
+        Ok(Self { folder: folder.to_owned(), master, places: CaKeys::default(), next: None })
     }
 
     /// Opens the folder: the master key comes from the environment, else from its file.
@@ -110,7 +121,14 @@ impl Keys {
         };
         let next = folder.join(NEXT);
         let next = if next.exists() { Some(read_master(&next)?) } else { None };
-        Ok(Self { folder: folder.to_owned(), master, next })
+        Ok(Self { folder: folder.to_owned(), master, places: CaKeys::default(), next })
+    }
+
+    /// Says where authorities' keys lie; sealed here when nobody says.
+    #[must_use]
+    pub fn placed(mut self, places: &CaKeys) -> Self {
+        self.places = places.clone();
+        self
     }
 
     /// The master key, which also opens the database's data keys.
@@ -204,6 +222,30 @@ impl Keys {
         Ok(())
     }
 
+    /// A new key for the authority of this name, where the configuration puts it: made here, or in a token that never
+    /// gives it out (one that was made there before under its label is taken).
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn new_signer(&self, name: &str) -> Result<Signer, KeyError> {
+        match self.places.of(name) {
+            KeyPlace::Sealed => Ok(P256Key::generate()?.into()),
+            KeyPlace::Pkcs11(place) => Ok(Signer::elsewhere(Box::new(DeviceKey::find_or_make(place)?))?),
+        }
+    }
+
+    /// The key of the authority of this name, which has this public half. One in a token is opened when it is first
+    /// asked.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn signer(&self, name: &str, spki: &Spki) -> Result<Signer, KeyError> {
+        match self.places.of(name) {
+            KeyPlace::Sealed => Ok(P256Key::from_pkcs8(&self.unseal(name)?)?.into()),
+            KeyPlace::Pkcs11(place) => Ok(Signer::elsewhere(Box::new(DeviceKey::new(place, spki.clone())))?),
+        }
+    }
+
     /// Keeps a CA: key sealed, certificate in clear beside it.
     ///
     /// # Errors
@@ -221,7 +263,9 @@ impl Keys {
     /// # Errors
     /// [`KeyError`] naming the file.
     pub fn authority(&self, name: &str) -> Result<Authority, KeyError> {
-        Ok(Authority::new(self.cert(name)?, P256Key::from_pkcs8(&self.unseal(name)?)?)?)
+        let cert = self.cert(name)?;
+        let key = self.signer(name, &cert.parsed().tbs_certificate.subject_public_key_info)?;
+        Ok(Authority::new(cert, key)?)
     }
 
     /// Keeps a certificate in clear.

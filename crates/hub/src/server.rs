@@ -89,11 +89,11 @@ pub async fn init(config: Config) -> Result<InitReport, StartError> {
     let at = now();
     config.check().map_err(|why| ConfigError::Wrong { path: config.folder.join(crate::config::FILE), why })?;
     let folder = config.folder.join("keys");
-    let keys = Keys::create(&folder)?;
-    let root_key = P256Key::generate()?;
+    let keys = Keys::create(&folder)?.placed(&config.ca_key);
+    let root_key = keys.new_signer("root")?;
     let content = profile::root(root_key.spki(), "Wardline fleet root", &config.hospital)?;
     let root = Authority::self_signed(&content, root_key, &serial()?, at)?;
-    let issuing_key = P256Key::generate()?;
+    let issuing_key = keys.new_signer("issuing")?;
     let content = profile::issuing(issuing_key.spki(), "Wardline issuing CA", &config.hospital)?;
     let issuing = Authority::new(root.sign(&content, &serial()?, at)?, issuing_key)?;
     keys.keep_authority("root", &root)?;
@@ -173,7 +173,7 @@ pub async fn open_store(config: &Config, keys: &Keys, at: Time) -> Result<Store,
 /// [`StartError`].
 pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let at = now();
-    let keys = Keys::open(&config.folder.join("keys"))?;
+    let keys = Keys::open(&config.folder.join("keys"))?.placed(&config.ca_key);
     // Before the database is touched: a second hub on the same ports must not take the first one's links for lost.
     let Listeners { link, est, console, status, legacy } = Listeners::open(&mut config).await?;
     let store = open_store(&config, &keys, at).await?;

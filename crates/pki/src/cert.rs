@@ -155,6 +155,7 @@ impl Cert {
         crate::key::spki_der(&self.parsed.tbs_certificate.subject_public_key_info)
     }
 
+<<<<<<< HEAD
     /// SHA-256 of its public key (the DER of the SubjectPublicKeyInfo): what says whether two certificates are for one key.
     ///
     /// # Errors
@@ -174,6 +175,9 @@ impl Cert {
     }
 
     /// Whether `issuer`'s P-256 key signed this certificate and the names meet. Says nothing about what either may do:
+=======
+    /// Whether `issuer`'s key signed this certificate and the names meet; a foreign authority may use RSA. Says nothing about what either may do:
+>>>>>>> 1130976 (Read what a hospital's authority answers, and speak to keys in tokens over PKCS#11)
     /// that is [`crate::strict`].
     ///
     /// # Errors
@@ -184,7 +188,7 @@ impl Cert {
             return Err(PkiError::malformed("certificate", "it names another issuer"));
         }
         let message = tbs.to_der().map_err(|e| PkiError::malformed("certificate", e))?;
-        crate::key::verify(
+        crate::foreign::verify(
             "certificate",
             &issuer.parsed.tbs_certificate.subject_public_key_info,
             &self.parsed.signature_algorithm,

@@ -84,6 +84,22 @@ pub(crate) const fn ecdsa_sha256() -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None }
 }
 
+/// A public key as it stands in certificates.
+pub type Spki = SubjectPublicKeyInfoOwned;
+
+/// The public key of an uncompressed P-256 point, 65 bytes that begin with 4. Nothing for anything else.
+#[must_use]
+pub fn p256_spki(point: &[u8]) -> Option<Spki> {
+    let spki = Spki {
+        algorithm: AlgorithmIdentifierOwned {
+            oid: ID_EC_PUBLIC_KEY,
+            parameters: Some(der::Any::encode_from(&SECP_256_R_1).ok()?),
+        },
+        subject_public_key: der::asn1::BitString::from_bytes(point).ok()?,
+    };
+    is_p256(&spki).then_some(spki)
+}
+
 /// Whether this is a P-256 key in its named-curve form (RFC 5480).
 #[must_use]
 pub fn is_p256(spki: &SubjectPublicKeyInfoOwned) -> bool {

@@ -17,6 +17,8 @@
 //! | [`profile`] | which certificate says what: request → profile → approved |
 //! | [`authority`] | a CA: approved → signed → compared with what was approved |
 //! | [`roll_over`] | a new root beside the old: the two certificates by which each vouches for the other |
+//! | [`request`] | our own request to be an authority below a hospital's |
+//! | [`subordinate`] | what the hospital's authority answered, checked |
 //! | [`csr`] | PKCS#10 requests from outside, strictly |
 //! | [`crl`] | full, numbered revocation lists |
 //! | [`ocsp`] | answers about one certificate, signed by a delegated responder |
@@ -31,14 +33,17 @@ pub mod crl;
 pub mod csr;
 pub mod error;
 pub mod est;
+mod foreign;
 pub mod identity;
 pub mod key;
 pub mod name;
 pub mod ocsp;
 pub mod profile;
+pub mod request;
 pub mod roll_over;
 pub mod signer;
 pub mod strict;
+pub mod subordinate;
 
 pub use authority::Authority;
 pub use cert::{Cert, CertSerial};

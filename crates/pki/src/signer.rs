@@ -25,6 +25,12 @@ pub trait SignElsewhere: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`PkiError::Elsewhere`] with what to do, when the device does not answer.
     fn sign_digest(&self, digest: &[u8; 32]) -> Result<[u8; 64], PkiError>;
+
+    /// Whether the device would sign now, without a signature.
+    ///
+    /// # Errors
+    /// As [`SignElsewhere::sign_digest`].
+    fn check(&self) -> Result<(), PkiError>;
 }
 
 /// What signs in the name of an authority.
@@ -76,6 +82,17 @@ impl Signer {
     #[must_use]
     pub const fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Elsewhere(_))
+    }
+
+    /// Whether it could sign now.
+    ///
+    /// # Errors
+    /// [`PkiError::Elsewhere`] when the device does not answer.
+    pub fn check(&self) -> Result<(), PkiError> {
+        match self {
+            Self::Software(_) => Ok(()),
+            Self::Elsewhere(key) => key.check(),
+        }
     }
 
     /// An ecdsa-with-SHA256 signature (ASN.1 form), verified.

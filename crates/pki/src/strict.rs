@@ -186,7 +186,7 @@ fn issued(child: &Cert, parent: &Cert) -> Result<(), Fault> {
     if wanted == found.0 { Ok(()) } else { Err(Fault::WrongAuthorityKeyId) }
 }
 
-fn get<'a, T>(cert: &'a Cert) -> Result<Option<T>, Fault>
+pub(crate) fn get<'a, T>(cert: &'a Cert) -> Result<Option<T>, Fault>
 where
     T: der::Decode<'a> + const_oid::AssociatedOid,
 {

@@ -38,9 +38,7 @@ impl SignElsewhere for Device {
     }
 
     fn sign_digest(&self, digest: &[u8; 32]) -> Result<[u8; 64], PkiError> {
-        if self.wrong == Wrong::Gone {
-            return Err(PkiError::Elsewhere("the token is gone".into()));
-        }
+        self.check()?;
         // aws-lc hashes itself; a raw signature over a digest is made with the same private key by another library.
         let raw = crate::tests::sign_raw(&self.key, digest);
         let before = self.last.lock().unwrap().replace(raw);
@@ -49,6 +47,13 @@ impl SignElsewhere for Device {
             Wrong::Late => before.unwrap_or(raw),
             Wrong::Nothing | Wrong::Gone => raw,
         })
+    }
+
+    fn check(&self) -> Result<(), PkiError> {
+        if self.wrong == Wrong::Gone {
+            return Err(PkiError::Elsewhere("the token is gone".into()));
+        }
+        Ok(())
     }
 }
 
