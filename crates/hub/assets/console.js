@@ -140,7 +140,10 @@
   }
 
   // Keys: / searches, g and a letter goes, j and k (or the arrows) move between rows, ? lists them.
-  const goes = { o: "/", p: "/pumps", r: "/rollouts", n: "/provisioning", e: "/enrolment", t: "/strangers", a: "/audit", s: "/settings" };
+  const goes = {
+    o: "/", p: "/pumps", r: "/rollouts", n: "/provisioning", e: "/enrolment", t: "/strangers", c: "/certificates", a: "/audit",
+    s: "/settings",
+  };
   let wentG = 0;
   const rows = () => [...document.querySelectorAll("tr[data-row]")];
   const move = (step) => {

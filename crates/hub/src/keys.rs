@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `master.key` | 32 random bytes, readable by the owner only; absent when the key comes from the environment |
 //! | `root.sealed`, `issuing.sealed` | the CA's private keys, unless they are in a token ([`hsm`]) |
+//! | `server.sealed` | the hub's own, for a start while the CA's key is away |
 //! | `goal.sealed` | signs goals |
 //! | `audit.sealed` | signs checkpoints of the audit |
 //! | `master.key.next` | there only while the master key is being changed |
@@ -24,15 +25,19 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use ed25519_dalek::SigningKey;
 use wardline_pki::key::Spki;
+use wardline_pki::subordinate::Subordinate;
 use wardline_pki::{Authority, Cert, P256Key, PkiError, Signer};
 use wardline_store::MasterKey;
 use zeroize::Zeroizing;
 
 use hsm::DeviceKey;
-use place::{CaKeys, KeyPlace};
+use place::{CaKeys, KeyPlace, TokenKey};
 
 /// The environment variable that may hold the master key, as 64 hexadecimal digits.
 pub const ENVIRONMENT: &str = "WARDLINE_MASTER_KEY";
+
+/// The issuing authority that was asked for and is not installed yet.
+pub const NEXT_ISSUING: &str = "issuing.next";
 
 /// Marks a sealed file of this form.
 const MAGIC: &[u8; 4] = b"WLK1";
@@ -71,6 +76,12 @@ pub enum KeyError {
          process. Change it where it is kept"
     )]
     NotOurs,
+    /// A hub below the hospital's root whose certificate is not here yet.
+    #[error(
+        "this hub waits for its certificate from the hospital's own authority: give the PKI team the request, and when \
+         their answer is here run `wardline ca install`"
+    )]
+    Waiting,
     /// A key in a token.
     #[error(transparent)]
     Hsm(#[from] hsm::HsmError),
@@ -228,9 +239,18 @@ impl Keys {
     /// # Errors
     /// [`KeyError`].
     pub fn new_signer(&self, name: &str) -> Result<Signer, KeyError> {
-        match self.places.of(name) {
+        match self.place(name)? {
             KeyPlace::Sealed => Ok(P256Key::generate()?.into()),
-            KeyPlace::Pkcs11(place) => Ok(Signer::elsewhere(Box::new(DeviceKey::find_or_make(place)?))?),
+            KeyPlace::Pkcs11(mut place) => {
+                let label = self.folder.join(format!("{name}.token"));
+                if name == NEXT_ISSUING && !label.exists() {
+                    // Each request is for a key of its own; the label is on the disk before the key is in the token.
+                    let base = place.key.trim_end_matches(".next");
+                    place.key = format!("{base}-{}", crate::clock::now().as_unix_s());
+                    replace(&label, place.key.as_bytes())?;
+                }
+                Ok(Signer::elsewhere(Box::new(DeviceKey::find_or_make(place)?))?)
+            }
         }
     }
 
@@ -240,10 +260,113 @@ impl Keys {
     /// # Errors
     /// [`KeyError`] naming the file.
     pub fn signer(&self, name: &str, spki: &Spki) -> Result<Signer, KeyError> {
-        match self.places.of(name) {
+        match self.place(name)? {
             KeyPlace::Sealed => Ok(P256Key::from_pkcs8(&self.unseal(name)?)?.into()),
             KeyPlace::Pkcs11(place) => Ok(Signer::elsewhere(Box::new(DeviceKey::new(place, spki.clone())))?),
         }
+    }
+
+    /// Where the key of the authority of this name lies. One in a token may have another label than the configuration's:
+    /// `<name>.token` says so.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn place(&self, name: &str) -> Result<KeyPlace, KeyError> {
+        let file = self.folder.join(format!("{name}.token"));
+        match (self.places.of(name), std::fs::read_to_string(&file)) {
+            (KeyPlace::Sealed, _) => Ok(KeyPlace::Sealed),
+            (KeyPlace::Pkcs11(place), Ok(label)) => {
+                Ok(KeyPlace::Pkcs11(TokenKey { key: label.trim().into(), ..place }))
+            }
+            (place, Err(source)) if source.kind() == std::io::ErrorKind::NotFound => Ok(place),
+            (_, Err(source)) => Err(KeyError::File { path: file, source }),
+        }
+    }
+
+    /// Whether a key is kept for an authority of this name that has no certificate yet.
+    #[must_use]
+    pub fn has_signer(&self, name: &str) -> bool {
+        self.has(name) || self.folder.join(format!("{name}.token")).exists()
+    }
+
+    /// Keeps the key of an authority that has no certificate yet. One in a token stays there.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn keep_signer(&self, name: &str, key: &Signer) -> Result<(), KeyError> {
+        key.software().map_or(Ok(()), |key| self.seal(name, &key.to_pkcs8()?))
+    }
+
+    /// Whether the key of the authority of this name can sign here: it is sealed here, or its place is a token.
+    ///
+    /// # Errors
+    /// [`KeyError::File`].
+    pub fn can_sign(&self, name: &str) -> Result<bool, KeyError> {
+        Ok(self.has(name) || matches!(self.place(name)?, KeyPlace::Pkcs11(_)))
+    }
+
+    /// The key that [`Keys::keep_signer`] kept.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn kept_signer(&self, name: &str) -> Result<Signer, KeyError> {
+        match self.place(name)? {
+            KeyPlace::Sealed => Ok(P256Key::from_pkcs8(&self.unseal(name)?)?.into()),
+            KeyPlace::Pkcs11(place) => Ok(Signer::elsewhere(Box::new(DeviceKey::find(place)?))?),
+        }
+    }
+
+    /// Puts an issuing authority below somebody else's root into place; its key is kept under `name`. Interrupted
+    /// anywhere, doing it again finishes it.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn install(&self, name: &str, [root, issuing]: [&str; 2], found: &Subordinate) -> Result<(), KeyError> {
+        self.keep_cert(root, found.root())?;
+        let chain: String = found.between().iter().map(Cert::to_pem).collect();
+        let file = issuing.replacen("issuing", "chain", 1);
+        replace(&self.folder.join(format!("{file}.pem")), chain.as_bytes())?;
+        self.keep_cert(issuing, found.cert())?;
+        if name == issuing {
+            return Ok(());
+        }
+        // The key whose place it takes signed for no pump that is still good, and the old root signs no more.
+        let file = |name: &str, ending: &str| self.folder.join(format!("{name}.{ending}"));
+        if self.has(name) {
+            // The name is bound to what is sealed.
+            self.seal(issuing, &self.unseal(name)?)?;
+            self.remove(name)?;
+            let _ = std::fs::remove_file(file(issuing, "token"));
+        } else {
+            let (from, to) = (file(name, "token"), file(issuing, "token"));
+            std::fs::rename(&from, &to).map_err(|source| KeyError::File { path: to, source })?;
+            let _ = std::fs::remove_file(file(issuing, "sealed"));
+        }
+        let _ = std::fs::remove_file(file(root, "sealed"));
+        flush_folder(&self.folder)
+    }
+
+    /// The certificates between the issuing authority and the root, the nearest first; none below our own root.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn chain(&self, name: &str) -> Result<Vec<Cert>, KeyError> {
+        let path = self.folder.join(format!("{name}.pem"));
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes.is_empty() => Ok(Vec::new()),
+            Ok(bytes) => Ok(wardline_pki::subordinate::read_file(&bytes)?),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(KeyError::File { path, source }),
+        }
+    }
+
+    /// Refuses a hub whose own authority is not here yet.
+    ///
+    /// # Errors
+    /// [`KeyError::Waiting`].
+    pub fn ready(&self) -> Result<(), KeyError> {
+        let is_waiting = self.has_signer(NEXT_ISSUING) && !self.folder.join("issuing.pem").exists();
+        if is_waiting { Err(KeyError::Waiting) } else { Ok(()) }
     }
 
     /// Keeps a CA: key sealed, certificate in clear beside it.
@@ -284,6 +407,27 @@ impl Keys {
         let path = self.folder.join(format!("{name}.pem"));
         let pem = std::fs::read_to_string(&path).map_err(|source| KeyError::File { path, source })?;
         Ok(Cert::from_pem(&pem)?)
+    }
+
+    /// Keeps the hub's own certificate with its key.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file.
+    pub fn keep_own(&self, cert: &Cert, key: &P256Key) -> Result<(), KeyError> {
+        self.seal("server", &key.to_pkcs8()?)?;
+        self.keep_cert("server", cert)
+    }
+
+    /// The hub's own certificate that was kept last.
+    ///
+    /// # Errors
+    /// [`KeyError`] naming the file; also when certificate and key are of two times, after a crash between the two.
+    pub fn own(&self) -> Result<(Cert, P256Key), KeyError> {
+        let (cert, key) = (self.cert("server")?, P256Key::from_pkcs8(&self.unseal("server")?)?);
+        if cert.parsed().tbs_certificate.subject_public_key_info != *key.spki() {
+            return Err(PkiError::Refused("the hub's last certificate and its key do not belong together").into());
+        }
+        Ok((cert, key))
     }
 
     /// Makes and keeps an Ed25519 key.

@@ -24,7 +24,7 @@
 //! | `server` | starts and ends all of it |
 
 pub mod approval;
-mod ca;
+pub mod ca;
 pub mod changes;
 pub mod clock;
 pub mod coa;

@@ -46,6 +46,9 @@ pub enum StartError {
     /// A certificate.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The authority below the hospital's root.
+    #[error(transparent)]
+    Subordinate(#[from] crate::ca::subordinate::InstallError),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -87,9 +90,7 @@ pub struct InitReport {
 /// [`StartError`].
 pub async fn init(config: Config) -> Result<InitReport, StartError> {
     let at = now();
-    config.check().map_err(|why| ConfigError::Wrong { path: config.folder.join(crate::config::FILE), why })?;
-    let folder = config.folder.join("keys");
-    let keys = Keys::create(&folder)?.placed(&config.ca_key);
+    let keys = new_keys(&config)?;
     let root_key = keys.new_signer("root")?;
     let content = profile::root(root_key.spki(), "Wardline fleet root", &config.hospital)?;
     let root = Authority::self_signed(&content, root_key, &serial()?, at)?;
@@ -98,15 +99,46 @@ pub async fn init(config: Config) -> Result<InitReport, StartError> {
     let issuing = Authority::new(root.sign(&content, &serial()?, at)?, issuing_key)?;
     keys.keep_authority("root", &root)?;
     keys.keep_authority("issuing", &issuing)?;
-    keys.new_ed25519("goal")?;
-    keys.new_ed25519("audit")?;
-    let store = Store::create(&config.database_url(), keys.master(), at).await?;
-    let by = Decision { by: Actor::Operator("init".into()), reason: "the hub was set up".into(), at };
+    let store = found(&config, &keys, at).await?;
     let subject = format!("root certificate {}", root.cert().fingerprint());
-    store.record(&by, &Entry::done("hub.init", None, subject)).await?;
+    store.record(&set_up(at), &Entry::done("hub.init", None, subject)).await?;
     store.close().await;
     config.write()?;
-    Ok(InitReport { root: root.cert().clone(), root_file: folder.join("root.pem"), config })
+    let root_file = config.folder.join("keys/root.pem");
+    Ok(InitReport { root: root.cert().clone(), root_file, config })
+}
+
+/// Makes a hub whose issuing authority will be below the hospital's own root: everything but certificates. Gives its
+/// request, PEM.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn init_subordinate(config: &Config) -> Result<String, StartError> {
+    let at = now();
+    let keys = new_keys(config)?;
+    let store = found(config, &keys, at).await?;
+    let by = set_up(at);
+    store.record(&by, &Entry::done("hub.init", None, "below the hospital's own root")).await?;
+    let request = crate::ca::subordinate::request(config, &keys, &store, &by).await?;
+    store.close().await;
+    config.write()?;
+    Ok(request)
+}
+
+fn new_keys(config: &Config) -> Result<Keys, StartError> {
+    config.check().map_err(|why| ConfigError::Wrong { path: config.folder.join(crate::config::FILE), why })?;
+    Ok(Keys::create(&config.folder.join("keys"))?.placed(&config.ca_key))
+}
+
+/// The keys that every hub has, and its database.
+async fn found(config: &Config, keys: &Keys, at: Time) -> Result<Store, StartError> {
+    keys.new_ed25519("goal")?;
+    keys.new_ed25519("audit")?;
+    Ok(Store::create(&config.database_url(), keys.master(), at).await?)
+}
+
+fn set_up(at: Time) -> Decision {
+    Decision { by: Actor::Operator("init".into()), reason: "the hub was set up".into(), at }
 }
 
 /// A fresh serial number for a certificate.
@@ -174,6 +206,7 @@ pub async fn open_store(config: &Config, keys: &Keys, at: Time) -> Result<Store,
 pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let at = now();
     let keys = Keys::open(&config.folder.join("keys"))?.placed(&config.ca_key);
+    keys.ready()?;
     // Before the database is touched: a second hub on the same ports must not take the first one's links for lost.
     let Listeners { link, est, console, status, legacy } = Listeners::open(&mut config).await?;
     let store = open_store(&config, &keys, at).await?;
@@ -196,7 +229,9 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         coa: crate::coa::Coa::open(&config.coa, &keys)?,
         config,
     });
-    let own = OwnCert::new(serving::certificates(&hub).await?);
+    let (serves, made) = serving::first(&hub, &keys).await?;
+    let own = OwnCert::new(serves);
+    crate::ca::ledger::open(&hub).await?;
     let fleet = hub.trust.anchors();
     let limits = hub.config.limits;
     let link_tls = tls::link(&own, fleet, Arc::clone(&hub.registry))?.into();
@@ -233,7 +268,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         tasks.spawn(crate::tasks::neighbours::listen(Arc::clone(&hub), neighbours, stopped.clone()));
     }
     tasks.spawn(trust::follow(Arc::clone(&hub), stopped.clone()));
-    tasks.spawn(serving::keep_fresh(Arc::clone(&hub), own, stopped));
+    tasks.spawn(crate::ca::ledger::watch(Arc::clone(&hub), stopped.clone()));
+    tasks.spawn(serving::keep_fresh(Arc::clone(&hub), keys, own, made, stopped));
     let Config { link, est, console, status, legacy_est, .. } = hub.config;
     Ok(Running {
         hub,
@@ -264,6 +300,7 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
         },
         audit_key: hub.audit_key.clone(),
         changes: Arc::clone(&hub.changes),
+        ledger: Arc::clone(&hub.ledger),
         now,
     };
     Console::new(hub.store.clone(), wiring, console::Settings::default())

@@ -157,6 +157,8 @@ pub struct Hub {
     pub(crate) refusals: crate::refusals::Refusals,
     pub(crate) coa: crate::coa::Coa,
     pub(crate) makers: crate::tls::Makers,
+    /// The ledger of certificates.
+    pub ledger: Arc<crate::ca::ledger::Ledger>,
     /// What changed, for whoever looks.
     pub changes: Arc<Changes>,
 }
@@ -200,6 +202,7 @@ impl Hub {
         let status = crate::status::StatusState::default();
         let repo = crate::repo::Cache::default();
         let refusals = crate::refusals::Refusals::default();
+        let ledger = Arc::new(crate::ca::ledger::Ledger::new(store.clone(), config.node.clone()));
         Arc::new(Self {
             config,
             store,
@@ -212,6 +215,7 @@ impl Hub {
             est,
             refusals,
             coa,
+            ledger,
             status,
             changes,
             makers,

@@ -207,7 +207,7 @@ struct Hints {
 struct Anchors {
     verifier: Arc<dyn ClientCertVerifier>,
     roots: Vec<Cert>,
-    /// Issuing CAs that one of the roots signed, which was checked when they were put in.
+    /// Issuing CAs that one of the roots, or another one here, signed, which was checked when they were put in.
     issuers: Vec<Cert>,
 }
 
@@ -383,8 +383,12 @@ impl Doorkeeper {
 impl Anchors {
     fn new(roots: &[Cert], issuers: &[Cert]) -> Result<Self, TlsError> {
         for issuer in issuers {
-            let signed = |root: &&Cert| issuer.verify_issued_by(root).is_ok();
-            roots.iter().find(signed).ok_or(PkiError::Refused("the issuing CA was not signed by the fleet's root"))?;
+            let signed = |by: &&Cert| *by != issuer && issuer.verify_issued_by(by).is_ok();
+            roots
+                .iter()
+                .chain(issuers)
+                .find(signed)
+                .ok_or(PkiError::Refused("the issuing CA was not signed by the fleet's root"))?;
         }
         let store = Arc::new(trusted(roots.iter().chain(issuers))?);
         let verifier = WebPkiClientVerifier::builder_with_provider(store, provider()).build()?;

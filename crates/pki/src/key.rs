@@ -133,6 +133,12 @@ pub(crate) fn key_id(spki: &SubjectPublicKeyInfoOwned) -> [u8; 20] {
     id
 }
 
+/// SHA-256 of a public key's DER, hexadecimal: how people compare two keys on paper.
+#[must_use]
+pub fn fingerprint(spki: &Spki) -> String {
+    spki_der(spki).map_or_else(|_| String::new(), |der| crate::cert::fingerprint(&der).to_string())
+}
+
 /// A public key's DER, to compare two keys by.
 pub(crate) fn spki_der(spki: &SubjectPublicKeyInfoOwned) -> Result<Vec<u8>, PkiError> {
     spki.to_der().map_err(|e| PkiError::malformed("public key", e))

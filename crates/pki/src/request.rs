@@ -35,6 +35,20 @@ pub fn issuing(key: &Signer, name: &str, organization: &str) -> Result<String, P
         public_key: key.spki().clone(),
         attributes: SetOfVec::try_from(vec![attribute]).map_err(wrong)?,
     };
+    finish(key, info)
+}
+
+/// A request that names nobody and only proves that its sender holds the key, as PEM.
+///
+/// # Errors
+/// [`PkiError`] when the key cannot sign.
+pub fn end(key: &Signer) -> Result<String, PkiError> {
+    let (subject, public_key) = (Subject::default().name(), key.spki().clone());
+    finish(key, CertReqInfo { version: Version::V1, subject, public_key, attributes: SetOfVec::new() })
+}
+
+fn finish(key: &Signer, info: CertReqInfo) -> Result<String, PkiError> {
+    let wrong = |e| PkiError::malformed(WHAT, e);
     let signature = key.sign(&info.to_der().map_err(wrong)?)?;
     let signature = BitString::from_bytes(&signature).map_err(wrong)?;
     let der = CertReq { info, algorithm: ecdsa_sha256(), signature }.to_der().map_err(wrong)?;

@@ -38,6 +38,18 @@ CREATE TABLE wipe_orders (
 CREATE INDEX wipe_orders_by_pump ON wipe_orders (pump, decided);
 
 -- The certificate authority.
+CREATE TABLE own_certificates (
+  fingerprint {TEXT} NOT NULL PRIMARY KEY,
+  serial {TEXT} NOT NULL,
+  kind {TEXT} NOT NULL,
+  subject {TEXT} NOT NULL,
+  node {TEXT} NOT NULL,
+  not_before BIGINT NOT NULL,
+  not_after BIGINT NOT NULL,
+  issued BIGINT NOT NULL,
+  replaced BIGINT,
+  der {BYTES} NOT NULL
+);
 
 -- Trust roll-over.
 CREATE TABLE roll_overs (

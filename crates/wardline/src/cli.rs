@@ -58,7 +58,7 @@ enum Command {
     /// A hub and a whole simulated hospital on this machine
     Demo(demo::Demo),
     /// Prepare a hub: keys, certificate authority, database, first administrator
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Run the hub until it is told to stop
     Serve(serve::Serve),
     /// Keep a hub's address and token for the commands below
@@ -91,7 +91,7 @@ enum Command {
     Restore(backup::Restore),
     /// The hub's own keys
     Keys(backup::KeysCommand),
-    /// The certificate authorities that pumps believe, and the change from one to the next
+    /// The certificate authorities: their state, a key in an HSM, the hospital's own root, the change from one to the next
     Ca(ca::Ca),
     /// Wi-Fi admission of pumps by a RADIUS server
     Radius(radius::Radius),

@@ -57,6 +57,11 @@ pub struct Init {
     /// Another database than the embedded one, such as postgres://wardline@db.example/wardline
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Put the issuing authority below the hospital's own root: make the keys and write a request to this file
+    #[arg(long, value_name = "FILE.csr")]
+    subordinate: Option<PathBuf>,
+    #[command(flatten)]
+    hsm: crate::ca::InHsm,
     /// The name of the first administrator
     #[arg(long, value_name = "NAME", default_value = "admin")]
     admin: String,
@@ -87,6 +92,7 @@ impl Init {
             status: self.status,
             status_public: self.status_url.clone(),
             database: self.database.clone(),
+            ca_key: self.hsm.places()?,
             ..Config::default()
         };
         for (number, root) in self.maker_roots.iter().enumerate() {
@@ -94,6 +100,14 @@ impl Init {
             config.maker_roots.push(add_maker_root(&folder, number + 1, &pem)?);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        if let Some(out) = &self.subordinate {
+            let request = runtime.block_on(server::init_subordinate(&config))?;
+            runtime.block_on(first_administrator(&config, &self.admin))?;
+            println!("The hub's keys and database are in {}.", folder.root().display());
+            println!("The first sign-in link for {} comes with `wardline ca install`.", self.admin);
+            println!();
+            return crate::ca::write_request(out, &request);
+        }
         let made = runtime.block_on(server::init(config))?;
         let sign_in = runtime.block_on(first_administrator(&made.config, &self.admin))?;
         println!("The hub is ready in {}.", folder.root().display());
@@ -156,6 +170,20 @@ pub fn read_config(data: &Path) -> anyhow::Result<(DataFolder, Config)> {
 pub fn at_the_command_line(reason: &str) -> Decision {
     let who = std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "command line".into());
     Decision { by: Actor::Operator(print::safe(&who)), reason: reason.into(), at: print::now() }
+}
+
+/// The path of a new one-time sign-in link, while nobody has ever signed in: a hub below the hospital's root may have
+/// waited for days.
+pub async fn sign_in_again(store: &Store, by: &Decision) -> anyhow::Result<Option<String>> {
+    let users = store.users().await?;
+    let first = users.iter().find(|user| user.role == Role::Administrator && user.disabled.is_none());
+    match first {
+        Some(first) if users.iter().all(|user| user.last_sign_in.is_none()) => {
+            let link = store.new_sign_in_link(&first.name, LINK_LIVES, by).await?;
+            Ok(Some(format!("/sign-in/once?token={}", link.token)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Makes the first administrator and the path of its one-time sign-in link.

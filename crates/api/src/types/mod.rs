@@ -6,6 +6,7 @@
 mod account;
 mod admission;
 mod audit;
+mod certificate;
 mod enrolment;
 mod enrolment_request;
 mod overview;
@@ -21,6 +22,7 @@ mod wipe;
 pub use account::*;
 pub use admission::*;
 pub use audit::*;
+pub use certificate::*;
 pub use enrolment::*;
 pub use enrolment_request::*;
 pub use overview::*;

@@ -34,6 +34,7 @@ impl Hub {
         let url = sqlite_url(&folder.join("hub.db"));
         let store = Store::create(&url, &MasterKey::generate(), now()).await.expect("a store");
         let changes = Arc::new(Changes::default());
+        let ledger = Arc::new(wardline_hub::ca::ledger::Ledger::new(store.clone(), "hub".into()));
         let wiring = Wiring {
             moved: Box::new(|_| 1),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
@@ -44,6 +45,7 @@ impl Hub {
             suspect: Box::new(|_| ()),
             audit_key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]),
             changes: Arc::clone(&changes),
+            ledger,
             now,
         };
         let console = Console::new(store.clone(), wiring, Settings::default());

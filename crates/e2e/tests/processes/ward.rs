@@ -10,6 +10,8 @@ use wardline_e2e::{Process, program, until};
 pub struct Ward {
     pub folder: tempfile::TempDir,
     pub ports: [u16; 3],
+    /// Further environment of every command and of the hub.
+    pub more: Vec<(&'static str, PathBuf)>,
 }
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -19,7 +21,7 @@ impl Ward {
         let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let held = [free(), free(), free()];
         let ports = held.each_ref().map(|listener| listener.local_addr().expect("bound").port());
-        Self { folder: tempfile::tempdir().expect("a folder"), ports }
+        Self { folder: tempfile::tempdir().expect("a folder"), ports, more: Vec::new() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -32,6 +34,7 @@ impl Ward {
             .current_dir(self.folder.path())
             .env("WARDLINE_LOGIN", self.path("login.json"))
             .env("WARDLINE_PASSPHRASE", "correct horse battery staple")
+            .envs(self.more.iter().map(|(name, value)| (name, value)))
             .env_remove("WARDLINE_TOKEN");
         command
     }
@@ -70,9 +73,19 @@ impl Ward {
 
     /// The same, prepared with further options of `wardline init`.
     pub fn open_with(&self, more: &[&str]) -> Process {
+        self.init(more);
+        self.start()
+    }
+
+    /// Prepares a hub that is not started.
+    pub fn init(&self, more: &[&str]) -> String {
         let (link, est, console) = (self.place(0), self.place(1), self.place(2));
         let init = ["init", "--hospital", "St. Elsewhere", "--link", &link, "--est", &est, "--console", &console];
-        self.well(&[&init, more].concat());
+        self.well(&[&init, more].concat())
+    }
+
+    /// Starts the hub that was prepared, signs an administrator in, and puts two pumps on the list.
+    pub fn start(&self) -> Process {
         let token = self.well(&["token", "create", "test", "--role", "administrator", "--data", "wardline-data"]);
         let hub = self.hub();
         let url = format!("https://localhost:{}", self.ports[2]);

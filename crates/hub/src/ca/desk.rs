@@ -39,6 +39,14 @@ pub(crate) async fn sign_crl(
     apart(ca, move |ca| ca.sign_crl(number, &revoked, at, next)).await
 }
 
+/// Whether the authority could sign now.
+///
+/// # Errors
+/// [`PkiError::Elsewhere`] when the device does not answer.
+pub(super) async fn check(ca: &Arc<Authority>) -> Result<(), PkiError> {
+    apart(ca, |ca| ca.key().check()).await
+}
+
 async fn apart<T: Send + 'static>(
     ca: &Arc<Authority>,
     work: impl FnOnce(&Authority) -> Result<T, PkiError> + Send + 'static,

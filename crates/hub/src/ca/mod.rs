@@ -4,6 +4,10 @@
 //! it: such work runs on threads of its own, few of them, each for a limited time. When the device is gone, no new
 //! certificate is issued and no list is signed; what is in use stays in use, and no link is touched (N1, N8).
 
+pub mod alarms;
 mod desk;
+pub mod ledger;
+mod rehearsal;
+pub mod subordinate;
 
 pub(crate) use desk::{sign, sign_crl};

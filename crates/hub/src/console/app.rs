@@ -61,6 +61,8 @@ pub struct Wiring {
     pub audit_key: SigningKey,
     /// What changed, told by whoever writes about a pump.
     pub changes: Arc<Changes>,
+    /// The ledger of certificates.
+    pub ledger: Arc<crate::ca::ledger::Ledger>,
     /// The clock.
     pub now: fn() -> Time,
 }

@@ -20,6 +20,7 @@ mod admission;
 mod app;
 mod assets;
 mod audit;
+mod certificates;
 mod csv;
 mod devices;
 mod enrolment;

@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::fleet::{self, Snapshot};
 use super::guard::{Caller, percent_encode};
 use super::page::{self, Frame, pumps, show, thousands};
-use super::{pictures, rollouts};
+use super::{certificates, pictures, rollouts};
 
 /// `GET /api/v1/overview`.
 pub(super) async fn api(State(console): State<Arc<Console>>) -> Result<Json<Overview>, Fault> {
@@ -28,7 +28,9 @@ async fn overview(console: &Console) -> Result<(Overview, Arc<Snapshot>), Fault>
     let snapshot = console.fleet.snapshot(now).await?;
     let rollouts = rollouts::rows(console).await?;
     let strangers = strangers(console, now).await?;
-    Ok((compute(&snapshot, rollouts, strangers, snapshot.taken), snapshot))
+    let mut overview = compute(&snapshot, rollouts, strangers, snapshot.taken);
+    overview.todo.extend(certificates::todo(console).await?);
+    Ok((overview, snapshot))
 }
 
 /// Refused handshakes of the last day. Sightings come newest first; one page of them is more than a day's worth in a

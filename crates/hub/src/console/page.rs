@@ -139,6 +139,16 @@ pub(super) fn exact(time: &Time) -> String {
     zoned(*time).map_or_else(|| "?".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
+/// The day with its year.
+pub(super) fn date(time: &Time) -> String {
+    zoned(*time).map_or_else(|| "?".into(), |at| at.strftime("%-d %b %Y").to_string())
+}
+
+/// The day without its year.
+pub(super) fn day(time: &Time) -> String {
+    zoned(*time).map_or_else(|| "?".into(), |at| at.strftime("%-d %b").to_string())
+}
+
 /// Only the time of day.
 pub(super) fn clock(time: Time) -> String {
     zoned(time).map_or_else(|| "?".into(), |at| at.strftime("%H:%M").to_string())

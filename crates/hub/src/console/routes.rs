@@ -16,8 +16,8 @@ use super::app::Console;
 use super::fault::Fault;
 use super::guard::{body_limit, guard};
 use super::{
-    admission, assets, audit, devices, enrolment, enrolment_requests, live, metrics, overview, profiles, provisioning,
-    pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in, strangers, wipe,
+    admission, assets, audit, certificates, devices, enrolment, enrolment_requests, live, metrics, overview, profiles,
+    provisioning, pump, pumps, quarantine, roll_over, rollouts, rules, settings, sign_in, strangers, wipe,
 };
 
 /// What answers for every address that is not in the table.
@@ -140,6 +140,8 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::ApiRolloutHalt => on(m, rollouts::api_halt),
         RouteId::ApiReleases => on(m, rollouts::api_releases),
         RouteId::ApiReleaseUpload => on(m, rollouts::api_upload),
+        RouteId::ApiCertificates => on(m, certificates::api),
+        RouteId::ApiCertificatesPumps => on(m, certificates::api_pumps),
         RouteId::ApiAudit => on(m, audit::api),
         RouteId::ApiAuditVerify => on(m, audit::api_verify),
         RouteId::ApiAuditCheckpoint => on(m, audit::api_checkpoint),
@@ -166,6 +168,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Console>> {
         RouteId::PageEnrolment => on(m, enrolment::show_page),
         RouteId::PageProvisioning => on(m, provisioning::show_page),
         RouteId::PageRules => on(m, rules::show_page),
+        RouteId::PageCertificates => on(m, certificates::show_page),
         RouteId::PageAudit => on(m, audit::show_page),
         RouteId::PageAuditCsv => on(m, audit::csv),
         RouteId::PageSettings => on(m, settings::show_page),

@@ -58,6 +58,7 @@ impl Hub {
         let folder = tempfile::tempdir().expect("a folder");
         let url = sqlite_url(&folder.path().join("hub.db"));
         let store = Store::create(&url, &MasterKey::generate(), now()).await.expect("a store");
+        let ledger = Arc::new(crate::ca::ledger::Ledger::new(store.clone(), "hub".into()));
         let wiring = Wiring {
             moved: Box::new(|_| 0),
             upload: Box::new(|_, _| Box::pin(async { Err("not in this test".to_owned()) })),
@@ -68,6 +69,7 @@ impl Hub {
             suspect: Box::new(|_| ()),
             audit_key: SigningKey::from_bytes(&[7; 32]),
             changes: Arc::default(),
+            ledger,
             now,
         };
         let console = Console::new(store.clone(), wiring, Settings::default());

@@ -189,6 +189,7 @@ async fn parse(hub: &Hub, asker: &Asker, headers: &HeaderMap, body: Body) -> Res
                 | Problem::Waiting(_)
                 | Problem::Full
                 | Problem::TooMany
+                | Problem::Away
                 | Problem::Trouble => return Err(problem),
             };
             refuse(hub, asker, asker.pump(), word, why).await;

@@ -110,6 +110,8 @@ pub(super) enum Problem {
     TooMany,
     /// The request took too long.
     Slow,
+    /// The device that holds the authority's key is away.
+    Away,
     /// Ours.
     Trouble,
 }
@@ -144,6 +146,12 @@ impl Problem {
             ),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many tries; wait a minute".into()),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the request took too long".into()),
+            Self::Away => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no certificate can be issued now: the key of the certificate authority is in a device that does not \
+                 answer; try again later"
+                    .into(),
+            ),
             Self::Trouble => (StatusCode::INTERNAL_SERVER_ERROR, "the hub is in trouble; try again later".into()),
         }
     }
@@ -152,7 +160,7 @@ impl Problem {
     const fn retry_s(&self) -> Option<u32> {
         match self {
             Self::Waiting(seconds) => Some(*seconds),
-            Self::TooMany => Some(60),
+            Self::TooMany | Self::Away => Some(60),
             Self::Full => Some(600),
             _ => None,
         }
@@ -178,7 +186,10 @@ impl IntoResponse for Problem {
 impl From<wardline_pki::PkiError> for Problem {
     fn from(error: wardline_pki::PkiError) -> Self {
         tracing::error!(%error, "a certificate could not be made");
-        Self::Trouble
+        match error {
+            wardline_pki::PkiError::Elsewhere(_) => Self::Away,
+            _ => Self::Trouble,
+        }
     }
 }
 

@@ -43,6 +43,14 @@ pub struct Inspection {
     pub never_left: bool,
 }
 
+impl Inspection {
+    /// SHA-256 of the public key (the DER of its SubjectPublicKeyInfo), for the minutes of a ceremony.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        wardline_pki::key::fingerprint(&self.spki)
+    }
+}
+
 /// An open session with the key found in it.
 #[derive(Debug)]
 struct Open {
@@ -79,6 +87,15 @@ impl DeviceKey {
             Err(HsmError::NoKey { .. }) => make(&place)?,
             Err(error) => return Err(error),
         };
+        Ok(Self::new(place, spki))
+    }
+
+    /// Finds the key of this label.
+    ///
+    /// # Errors
+    /// [`HsmError`].
+    pub fn find(place: TokenKey) -> Result<Self, HsmError> {
+        let spki = inspect(&place)?.spki;
         Ok(Self::new(place, spki))
     }
 

@@ -59,6 +59,7 @@ async fn current(hub: &Hub, generation: u64) -> Result<Arc<[u8]>, Trouble> {
     let entries = revoked.iter().map(entry).collect::<Result<Vec<_>, wardline_pki::PkiError>>()?;
     let number = hub.store.next_crl_number().await?;
     let der: Arc<[u8]> = crate::ca::sign_crl(&ca, number, entries, [at, at + LASTS]).await?.into();
+    hub.ledger.list_signed(at + LASTS);
     lists.insert(generation, Kept { at, changes, der: Arc::clone(&der) });
     Ok(der)
 }

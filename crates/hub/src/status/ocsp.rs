@@ -73,6 +73,7 @@ impl Desk {
         let key = P256Key::generate()?;
         let content = profile::responder(key.spki(), "Wardline OCSP responder", &hub.config.hospital)?;
         let cert = crate::ca::sign(ca, content, at).await?;
+        hub.ledger.keep(wardline_store::OwnKind::Responder, &cert, at).await?;
         let responder = Responder::new(ca.cert(), cert, key)?;
         Ok(Self { responder, kept: Mutex::default() })
     }

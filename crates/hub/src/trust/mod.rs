@@ -48,6 +48,8 @@ pub struct Side {
     pub root: Cert,
     /// What issues under it.
     pub issuing: Arc<Authority>,
+    /// The authorities between the two, the nearest to the issuing one first; none below our own root.
+    pub between: Vec<Cert>,
     /// Which generation each is.
     pub generations: Generations,
 }
@@ -92,7 +94,13 @@ impl Side {
     fn load(keys: &Keys, generations: Generations) -> Result<Self, KeyError> {
         let root = keys.cert(&key_name("root", generations.root))?;
         let issuing = Arc::new(keys.authority(&key_name("issuing", generations.issuing))?);
-        Ok(Self { root, issuing, generations })
+        let between = keys.chain(&key_name("chain", generations.issuing))?;
+        Ok(Self { root, issuing, between, generations })
+    }
+
+    /// The authorities that lead to the root, without it: the issuing one first.
+    pub fn chain(&self) -> impl Iterator<Item = &Cert> {
+        [self.issuing.cert()].into_iter().chain(&self.between)
     }
 }
 
@@ -137,10 +145,16 @@ impl Authorities {
         roots
     }
 
-    /// Every issuing authority that counts.
+    /// Every authority below a root that counts, once.
     #[must_use]
     pub fn issuers(&self) -> Vec<Cert> {
-        self.sides().map(|side| side.issuing.cert().clone()).collect()
+        let mut list = Vec::new();
+        for cert in self.sides().flat_map(Side::chain) {
+            if !list.contains(cert) {
+                list.push(cert.clone());
+            }
+        }
+        list
     }
 
     /// What RFC 7030 section 4.1.3 has an enrolling client learn: the authorities, and while roots change the two

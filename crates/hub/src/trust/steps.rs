@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wardline_model::Time;
 use wardline_pki::roll_over::Crosses;
-use wardline_pki::{Authority, P256Key, PkiError, profile};
+use wardline_pki::{Authority, PkiError, profile};
 use wardline_store::{
     Decision, Entry, Generations, NewRollOver, RollOverRow, RollOverStage, RollOverWhat, Store, StoreError,
 };
@@ -50,7 +50,7 @@ pub enum StepError {
 
 /// The folder of keys.
 pub(super) fn keys(hub: &Hub) -> Result<Keys, KeyError> {
-    Keys::open(&hub.config.folder.join("keys"))
+    Ok(Keys::open(&hub.config.folder.join("keys"))?.placed(&hub.config.ca_key))
 }
 
 /// Makes the new authorities.
@@ -74,7 +74,7 @@ fn make(hub: &Hub, what: RollOverWhat, to: Generations, at: Time) -> Result<Stri
     let now = hub.trust.now().old.generations;
     let old_name = key_name("root", now.root);
     let hospital = &hub.config.hospital;
-    if !keys.has(&old_name) {
+    if !keys.can_sign(&old_name)? {
         let why = "the root's key is not on this hub, and it must sign once: bring it back with `wardline keys root \
                    import` and export it again afterwards. Where the root is the hospital's own, its people change it";
         return Err(StepError::Refused(why.into()));
@@ -82,7 +82,7 @@ fn make(hub: &Hub, what: RollOverWhat, to: Generations, at: Time) -> Result<Stri
     let old = keys.authority(&old_name)?;
     let new_root = match what {
         RollOverWhat::Root => {
-            let key = P256Key::generate()?;
+            let key = keys.new_signer(&key_name("root", to.root))?;
             let content = profile::root(key.spki(), &format!("Wardline fleet root {}", to.root), hospital)?;
             let root = Authority::self_signed(&content, key, &serial()?, at)?;
             let crosses = Crosses::sign(&old, &root, [&serial()?, &serial()?], at)?;
@@ -94,7 +94,7 @@ fn make(hub: &Hub, what: RollOverWhat, to: Generations, at: Time) -> Result<Stri
         RollOverWhat::Issuing => None,
     };
     let above = new_root.as_ref().unwrap_or(&old);
-    let key = P256Key::generate()?;
+    let key = keys.new_signer(&key_name("issuing", to.issuing))?;
     let content = profile::issuing(key.spki(), &format!("Wardline issuing CA {}", to.issuing), hospital)?;
     let issuing = Authority::new(above.sign(&content, &serial()?, at)?, key)?;
     keys.keep_authority(&key_name("issuing", to.issuing), &issuing)?;

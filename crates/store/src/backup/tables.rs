@@ -96,6 +96,22 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[("pump", Text), ("generation", Int), ("signed", Bytes), ("decided", Int)],
     },
     Table {
+        name: "own_certificates",
+        key: 1,
+        columns: &[
+            ("fingerprint", Text),
+            ("serial", Text),
+            ("kind", Text),
+            ("subject", Text),
+            ("node", Text),
+            ("not_before", Int),
+            ("not_after", Int),
+            ("issued", Int),
+            ("replaced", Int),
+            ("der", Bytes),
+        ],
+    },
+    Table {
         name: "certificates",
         key: 1,
         columns: &[

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod authority;
 mod backup;
 mod enrolment_requests;
 mod events;

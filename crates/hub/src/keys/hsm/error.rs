@@ -15,6 +15,14 @@ pub enum HsmError {
         /// What was wrong.
         why: String,
     },
+    /// The library does not start.
+    #[error("the PKCS#11 library {path} does not start: {why}. Look at its own configuration and its own log")]
+    Start {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        why: String,
+    },
     /// The token is not there.
     #[error(
         "no token with the label {token:?} is there; plug it in or look at the HSM's network and its client's logs"

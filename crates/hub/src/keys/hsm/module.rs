@@ -36,7 +36,7 @@ pub(super) fn using<T>(path: &Path, work: impl FnOnce(&Pkcs11) -> Result<T, HsmE
         if !all.contains_key(path) {
             let wrong = |error: Error| HsmError::Library { path: path.to_owned(), why: error.to_string() };
             let library = Pkcs11::new(path).map_err(wrong)?;
-            initialize(&library).map_err(wrong)?;
+            initialize(&library).map_err(|error| does_not_start(path, &error))?;
             all.insert(path.to_owned(), Loaded { library, looked: Instant::now() });
         }
     }
@@ -51,13 +51,16 @@ pub(super) fn look_again(path: &Path) -> Result<bool, HsmError> {
         return Ok(false);
     }
     loaded.looked = Instant::now();
-    let wrong = |error: Error| HsmError::Library { path: path.to_owned(), why: error.to_string() };
     match loaded.library.clone().finalize() {
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {}
-        Err(error) => return Err(wrong(error)),
+        Err(error) => return Err(does_not_start(path, &error)),
     }
-    initialize(&loaded.library).map_err(wrong)?;
+    initialize(&loaded.library).map_err(|error| does_not_start(path, &error))?;
     Ok(true)
+}
+
+fn does_not_start(path: &Path, error: &Error) -> HsmError {
+    HsmError::Start { path: path.to_owned(), why: error.to_string() }
 }
 
 fn initialize(library: &Pkcs11) -> Result<(), Error> {

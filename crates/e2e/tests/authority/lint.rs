@@ -1,0 +1,92 @@
+//! pkilint, an independent linter, on everything that the authorities sign. No finding of WARNING or above; a NOTICE only
+//! when it is on the list below, with the reason why it stands.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wardline_e2e::{free_port, skip};
+
+use crate::desk::{asked_about_the_second_pump, second_pump, well};
+use crate::ward::Ward;
+
+/// Notices that stand, and why.
+const STAND: &[(&str, &str)] = &[];
+
+/// Where pkilint's programs are.
+fn tools() -> Option<PathBuf> {
+    let named = std::env::var_os("WARDLINE_PY").map(PathBuf::from);
+    let python =
+        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python/bin/python"));
+    let bin = python.parent()?.to_owned();
+    if bin.join("lint_pkix_cert").is_file() {
+        return Some(bin);
+    }
+    skip("certificates judged by pkilint", "no Python environment with pkilint; run `cargo xtask test`");
+    None
+}
+
+/// Runs one of its programs; the findings that may not stand.
+fn lint(bin: &Path, program: &str, options: &[&str], file: &Path) -> Vec<String> {
+    let out = Command::new(bin.join(program))
+        .arg("lint")
+        .args(options)
+        .args(["-s", "NOTICE", "-f", "TEXT"])
+        .arg(file)
+        .output();
+    let out = out.expect("pkilint starts");
+    let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(wrong.is_empty(), "{program} {}: {wrong}", file.display());
+    let stands = |line: &str| STAND.iter().any(|(code, _)| line.contains("NOTICE") && line.contains(code));
+    let is_finding = |line: &&str| ["NOTICE", "WARNING", "ERROR", "FATAL"].iter().any(|word| line.contains(word));
+    said.lines()
+        .filter(is_finding)
+        .filter(|line| !stands(line))
+        .map(|line| format!("{}: {line}", file.display()))
+        .collect()
+}
+
+/// The certificate that an OCSP answer carries.
+fn responder(ward: &Ward, said: &str) {
+    let begin = said.rfind("-----BEGIN CERTIFICATE-----").expect("the answer carries its certificate");
+    std::fs::write(ward.path("printed"), &said[begin..]).expect("written");
+    well(ward, &["x509", "-in", "printed", "-out", "responder.pem"]);
+}
+
+#[test]
+fn everything_that_is_signed_is_clean() {
+    let Some(bin) = tools() else { return };
+    let ward = Ward::new();
+    let port = free_port();
+    let (bind, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+    let mut hub = ward.open_with(&["--status", &bind, "--status-url", &url]);
+    second_pump(&ward);
+    let said = asked_about_the_second_pump(&ward, &url);
+    responder(&ward, &said);
+    let keys = "wardline-data/hub/keys";
+    let mut found = Vec::new();
+    for file in [
+        &format!("{keys}/root.pem"),
+        &format!("{keys}/issuing.pem"),
+        &format!("{keys}/server.pem"),
+        "pump.pem",
+        "responder.pem",
+    ] {
+        found.extend(lint(&bin, "lint_pkix_cert", &[], &ward.path(file)));
+    }
+    // Once without an entry and once with one.
+    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.pem")));
+    found.extend(lint(&bin, "lint_ocsp_response", &[], &ward.path("answer.der")));
+    ward.well(&["quarantine", "P-2", "--reason", "lint"]);
+    let said = asked_about_the_second_pump(&ward, &url);
+    assert!(said.contains("certificate revoked") && said.contains("pump.pem: revoked"), "{said}");
+    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.pem")));
+    found.extend(lint(&bin, "lint_ocsp_response", &[], &ward.path("answer.der")));
+    assert!(found.is_empty(), "pkilint finds:\n{}", found.join("\n"));
+    // The linter itself can fail: a pump's certificate is no revocation list.
+    let nonsense = Command::new(bin.join("lint_crl"))
+        .args(["lint", "-t", "CRL", "-p", "PKIX"])
+        .arg(ward.path("pump.pem"))
+        .output();
+    assert!(!nonsense.expect("it starts").status.success());
+    hub.kill();
+}
