@@ -74,12 +74,12 @@ fn everything_that_is_signed_is_clean() {
         found.extend(lint(&bin, "lint_pkix_cert", &[], &ward.path(file)));
     }
     // Once without an entry and once with one.
-    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.pem")));
+    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.der")));
     found.extend(lint(&bin, "lint_ocsp_response", &[], &ward.path("answer.der")));
     ward.well(&["quarantine", "P-2", "--reason", "lint"]);
     let said = asked_about_the_second_pump(&ward, &url);
     assert!(said.contains("certificate revoked") && said.contains("pump.pem: revoked"), "{said}");
-    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.pem")));
+    found.extend(lint(&bin, "lint_crl", &["-t", "CRL", "-p", "PKIX"], &ward.path("list.der")));
     found.extend(lint(&bin, "lint_ocsp_response", &[], &ward.path("answer.der")));
     assert!(found.is_empty(), "pkilint finds:\n{}", found.join("\n"));
     // The linter itself can fail: a pump's certificate is no revocation list.
