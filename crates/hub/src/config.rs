@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use enrolment::{Approval, Demand, EnrolmentRules, LabelRule, ModelRule, Ruled, SameKey};
 use crate::keys::place::CaKeys;
+pub use enrolment::{Approval, Demand, EnrolmentRules, LabelRule, ModelRule, Ruled, SameKey};
 
 /// The largest file that is read: ours have 2 KiB.
 const LARGEST: u64 = 256 * 1024;

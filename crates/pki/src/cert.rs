@@ -155,7 +155,6 @@ impl Cert {
         crate::key::spki_der(&self.parsed.tbs_certificate.subject_public_key_info)
     }
 
-<<<<<<< HEAD
     /// SHA-256 of its public key (the DER of the SubjectPublicKeyInfo): what says whether two certificates are for one key.
     ///
     /// # Errors
@@ -174,11 +173,8 @@ impl Cert {
         crate::key::verify("statement", spki, &algorithm, message, signature)
     }
 
-    /// Whether `issuer`'s P-256 key signed this certificate and the names meet. Says nothing about what either may do:
-=======
-    /// Whether `issuer`'s key signed this certificate and the names meet; a foreign authority may use RSA. Says nothing about what either may do:
->>>>>>> 1130976 (Read what a hospital's authority answers, and speak to keys in tokens over PKCS#11)
-    /// that is [`crate::strict`].
+    /// Whether `issuer`'s key signed this certificate and the names meet; a foreign authority may use RSA. Says nothing
+    /// about what either may do: that is [`crate::strict`].
     ///
     /// # Errors
     /// [`PkiError::Signature`], or [`PkiError::Malformed`] for another algorithm or another issuer name.
