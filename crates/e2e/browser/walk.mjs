@@ -153,6 +153,7 @@ async function ward() {
   await see(page, "rollout", `/rollouts/${rollout}`);
   await see(page, "enrolment", "/enrolment");
   check((await page.textContent("#refused")).includes("it does not speak TLS"), "the list of the refused says why in words");
+  await see(page, "certificates", "/certificates");
   await see(page, "audit", "/audit");
   await see(page, "settings", "/settings");
   expected = [/status of 404/];
@@ -287,7 +288,7 @@ async function ward() {
   expected = [];
 
   // Every page that shows the fleet is live.
-  for (const path of ["/", "/pumps", `/pumps/${pump}`, "/rollouts", `/rollouts/${rollout}`, "/enrolment", "/audit"]) {
+  for (const path of ["/", "/pumps", `/pumps/${pump}`, "/rollouts", `/rollouts/${rollout}`, "/enrolment", "/certificates", "/audit"]) {
     await page.goto(base + path);
     await page.waitForSelector("#live[data-state=live]", { timeout: 10_000 });
     check(await page.locator("[data-live]").count() > 0, `${path} is live`);
@@ -336,7 +337,7 @@ async function ward() {
 }
 
 async function empty() {
-  for (const path of ["/", "/pumps", "/rollouts", "/enrolment", "/audit", "/settings"]) {
+  for (const path of ["/", "/pumps", "/rollouts", "/enrolment", "/certificates", "/audit", "/settings"]) {
     await see(page, `empty${path === "/" ? "" : "-"}${path.slice(1) || "-overview"}`, path);
   }
 }

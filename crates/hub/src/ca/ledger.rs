@@ -170,7 +170,10 @@ pub(crate) async fn watch(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
         if issuing.key().is_elsewhere() {
             let said = super::desk::check(&issuing).await.map_err(|error| error.to_string());
             if let Err(why) = &said {
-                tracing::error!(why, "no certificate can be issued: the authority's key is away; links and pumps go on");
+                tracing::error!(
+                    why,
+                    "no certificate can be issued: the authority's key is away; links and pumps go on"
+                );
             }
             tell(hub.ledger.device(said, now()).await);
         }
