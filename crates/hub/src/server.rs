@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wardline_model::Time;
-use wardline_pki::{Authority, Cert, CertSerial, P256Key, PkiError, profile};
+use wardline_pki::{Authority, Cert, CertSerial, PkiError, profile};
 use wardline_release::key::PublicKey;
 use wardline_release::{Verified, goal};
 use wardline_store::{Actor, Decision, Entry, Store, StoreError};

@@ -14,6 +14,7 @@ use wardline_store::{
 };
 
 use super::alarms::{self, Alarm, Facts};
+use crate::door::until;
 use crate::state::{Hub, now};
 
 /// How long a sheet is shown. Counting a year's certificates of 20,000 pumps takes tens of milliseconds.
@@ -163,7 +164,8 @@ pub(crate) async fn open(hub: &Hub) -> Result<(), StoreError> {
 }
 
 /// Asks the device again and again whether it would sign, and follows a change of authorities, until the hub stops.
-pub(crate) async fn watch(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn watch(hub: Arc<Hub>, stop: watch::Receiver<bool>) {
+    let mut stopped = std::pin::pin!(until(stop));
     let mut changed = hub.trust.watch();
     loop {
         let issuing = hub.issuing();
@@ -180,7 +182,7 @@ pub(crate) async fn watch(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             Ok(()) = changed.changed() => tell(open(&hub).await),
-            stopped = stop.wait_for(|stop| *stop) => { drop(stopped); return; }
+            () = &mut stopped => return,
         }
     }
 }
