@@ -145,7 +145,7 @@ impl Config {
     fn write(&self, access: &Access) -> anyhow::Result<()> {
         let kept = Kept::read(access)?;
         let client = Client::new(&kept)?;
-        let (root, issuing) = self.authorities(&kept)?;
+        let (fleet, roots) = self.authorities(&kept)?;
         let name = format!("radius-{}", print::now().as_unix_s());
         let new = NewToken { name: name.clone(), role: Role::Viewer, days: Some(TOKEN_DAYS) };
         let token: MadeToken = typed(client.send(RouteId::ApiTokenCreate, &[], &new)?)?;
@@ -159,8 +159,8 @@ impl Config {
             ("mods-enabled/wardline_eap", fill(EAP)),
             ("mods-enabled/wardline_rest", fill(REST)),
             ("sites-enabled/wardline", fill(SITE)),
-            ("certs/fleet-ca.pem", root.to_pem() + &issuing.to_pem()),
-            ("certs/hub-ca.pem", root.to_pem()),
+            ("certs/fleet-ca.pem", fleet),
+            ("certs/hub-ca.pem", roots),
         ];
         for (file, text) in files {
             write_private(&out.join(file), text.as_bytes())?;
@@ -169,17 +169,30 @@ impl Config {
         Ok(())
     }
 
-    /// The fleet's root and issuing CA. The root is the one that this command line believes already; the issuing CA comes
-    /// over plain HTTP and must be signed by it.
-    fn authorities(&self, kept: &Kept) -> anyhow::Result<(Cert, Cert)> {
-        let root = Cert::from_pem(&kept.ca).context("the kept login's authority cannot be read")?;
-        let url = format!("{}/issuing.cer", self.status);
-        let der = crate::client::plain::get(&url)?;
-        let issuing = Cert::from_der(&der).with_context(|| format!("{url} gave something else than a certificate"))?;
-        if issuing.verify_issued_by(&root).is_err() {
-            bail!("{url} gave a certificate that this hub's root did not sign: is it another hub's address?");
+    /// The authorities that a pump's certificate may come from, and the roots that the hub's own may come from, both PEM. A
+    /// root is one that this command line believes already; the rest comes over plain HTTP and must lead to it. While
+    /// authorities change there are two of each, and the certificates by which the roots vouch for each other.
+    fn authorities(&self, kept: &Kept) -> anyhow::Result<(String, String)> {
+        let mut known = certificates(&kept.ca).context("the kept login's authority cannot be read")?;
+        let believed = known.len();
+        let url = format!("{}/ca/all.pem", self.status);
+        let text = String::from_utf8(crate::client::plain::get(&url)?).ok();
+        let all = text.and_then(|text| certificates(&text).ok());
+        let all = all.with_context(|| format!("{url} gave something else than certificates"))?;
+        // Whoever a known authority signed is known too, and so on.
+        for _ in 0..all.len() {
+            for cert in &all {
+                if !known.contains(cert) && known.iter().any(|above| cert.verify_issued_by(above).is_ok()) {
+                    known.push(cert.clone());
+                }
+            }
         }
-        Ok((root, issuing))
+        if known.len() == believed {
+            bail!("{url} gave certificates that this hub's root did not sign: is it another hub's address?");
+        }
+        let signs_itself = |cert: &&Cert| cert.verify_issued_by(cert).is_ok();
+        let pem = |certs: Vec<&Cert>| certs.into_iter().map(Cert::to_pem).collect::<String>();
+        Ok((pem(known.iter().collect()), pem(known.iter().filter(signs_itself).collect())))
     }
 
     fn fill(&self, text: &str, out: &Path, hub: &str, token: &str) -> String {
@@ -226,6 +239,17 @@ impl Config {
         println!("FreeRADIUS asks the hub with the token {token}, which ends {}.", print::moment(made.expires));
         println!("Write the pieces anew before then; `wardline token revoke {token}` ends it at once.");
     }
+}
+
+/// The certificates of a PEM text, in order; at least one.
+fn certificates(text: &str) -> anyhow::Result<Vec<Cert>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let blocks = text.split_inclusive(END).filter(|block| block.contains(END));
+    let certs = blocks.map(|block| Ok(Cert::from_pem(block)?)).collect::<anyhow::Result<Vec<_>>>()?;
+    if certs.is_empty() {
+        bail!("there is no certificate in it");
+    }
+    Ok(certs)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `POST /ocsp`, `GET /ocsp/<base64>` | the state of one certificate (RFC 6960, RFC 9919) |
 //! | `GET /issuing.cer` | the issuing CA's certificate (caIssuers) |
 //! | `GET /root.cer` | the fleet's root |
+//! | `GET /ca/all.pem` | every authority that counts, for a RADIUS server |
 //! | `GET /ca/issuing-2.crl`, `/ca/issuing-2.cer` | the same of a later issuing CA: while authorities change both are told of |
 //!
 //! Plain HTTP as RFC 5280 section 8 and RFC 6960 appendix A expect: everything here is signed, nothing is secret, and a
@@ -81,6 +82,10 @@ pub fn router(hub: Arc<Hub>) -> Router {
 
 /// `issuing-2.crl` or `issuing-2.cer`: of an issuing CA whose certificates may be in use.
 async fn of_a_generation(State(hub): State<Arc<Hub>>, Path(file): Path<String>) -> Result<Response, Trouble> {
+    if file == "all.pem" {
+        let text: String = hub.trust.now().cacerts().iter().map(Cert::to_pem).collect();
+        return Ok(([(CONTENT_TYPE, "application/x-pem-file")], text).into_response());
+    }
     let asked = file.strip_prefix("issuing-").and_then(|rest| rest.split_once('.'));
     let asked = asked.and_then(|(generation, kind)| Some((generation.parse::<u64>().ok()?, kind)));
     let Some((generation, kind)) = asked.filter(|(generation, _)| hub.trust.now().issuing(*generation).is_some())
