@@ -163,7 +163,11 @@ async fn a_pump_cannot_speak_for_another_pump() {
         slots: wardline_model::PerKind::default(),
     };
     link.push(&say(wardline_wire::link::pump_frame::Body::Report((&report).into()))).expect("sent");
-    let last = hear(&mut link).await;
+    let mut last = hear(&mut link).await;
+    // The rule for a misused key holds it for mending meanwhile, and it is told.
+    while matches!(&last, Ok(Some(wardline_wire::link::hub_frame::Body::Standing(_)))) {
+        last = hear(&mut link).await;
+    }
     assert!(matches!(&last, Ok(Some(wardline_wire::link::hub_frame::Body::Close(_)))), "{last:?}");
     ward.running.stop().await;
 }
