@@ -20,6 +20,7 @@
 //! | [`request`] | our own request to be an authority below a hospital's |
 //! | [`subordinate`] | what the hospital's authority answered, checked |
 //! | [`csr`] | PKCS#10 requests from outside, strictly |
+//! | [`csrattrs`] | what a client should put into its request (RFC 9908) |
 //! | [`crl`] | full, numbered revocation lists |
 //! | [`ocsp`] | answers about one certificate, signed by a delegated responder |
 //! | [`est`] | RFC 7030 bodies: base64 and certs-only CMS |
@@ -31,6 +32,7 @@ pub mod cert;
 mod compare;
 pub mod crl;
 pub mod csr;
+pub mod csrattrs;
 pub mod error;
 pub mod est;
 mod foreign;

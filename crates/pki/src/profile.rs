@@ -137,18 +137,22 @@ pub struct PumpNames {
 /// [`PkiError`] when a name does not fit.
 pub fn pump(request: &Csr, names: &PumpNames) -> Result<Approved, PkiError> {
     wardline_model::covers!("N14");
-    let hw_type = names.hw_type.unwrap_or(crate::name::UNKNOWN_HARDWARE);
     Ok(Approved {
         subject: pump_subject(names)?,
         spki: request.spki().clone(),
         usages: KeyUsages::DigitalSignature.into(),
         extended: Some(ID_KP_CLIENT_AUTH),
-        alternative: vec![uri(&names.pump)?, HardwareModuleName::new(hw_type, &names.serial)?.general_name()?],
+        alternative: pump_alternative(names)?,
         authority: None,
         lasts: Some(PUMP_LASTS),
         dates: None,
         revocation: RevocationInfo::Silent,
     })
+}
+
+pub(crate) fn pump_alternative(names: &PumpNames) -> Result<Vec<GeneralName>, PkiError> {
+    let hw_type = names.hw_type.unwrap_or(crate::name::UNKNOWN_HARDWARE);
+    Ok(vec![uri(&names.pump)?, HardwareModuleName::new(hw_type, &names.serial)?.general_name()?])
 }
 
 pub(crate) fn pump_subject(names: &PumpNames) -> Result<Name, PkiError> {

@@ -35,6 +35,40 @@ async fn the_authorities_come_as_the_standard_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_should_hold_is_told_and_openssl_reads_it() {
+    let ward = Ward::open().await;
+    let attributes = |pass: Option<&Pass>| {
+        let answer = ward.curl("/.well-known/est/csrattrs", pass, &[]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.said.contains("content-type: application/csrattrs"), "{answer:?}");
+        assert!(answer.body.lines().all(|line| line.len() <= 64), "{answer:?}");
+        std::fs::write(ward.path("attributes.b64"), &answer.body).expect("written");
+        ward.openssl(&["base64", "-d", "-in", "attributes.b64", "-out", "attributes.der"]);
+        ward.openssl(&["asn1parse", "-inform", "DER", "-in", "attributes.der", "-i"])
+    };
+    // Whoever asks is told the key and the hospital; the two object identifiers are those of RFC 9908.
+    let anybody = attributes(None);
+    for part in ["id-ecPublicKey", "prime256v1", "ecdsa-with-SHA256", "St. Elsewhere", "commonName"] {
+        assert!(anybody.contains(part), "{part}: {anybody}");
+    }
+    assert!(
+        anybody.contains("1.2.840.113549.1.9.16.2.61") && anybody.contains("1.2.840.113549.1.9.16.2.62"),
+        "{anybody}"
+    );
+    // A pump on the list is told its names, one that nobody expects is not.
+    let pump = ward.pumps[0].to_string();
+    let expected = attributes(Some(&ward.birth("H3-000001")));
+    assert!(expected.contains(&pump) && expected.contains("H3-000001"), "{expected}");
+    assert!(!attributes(Some(&ward.birth("H3-999999"))).contains("H3-999999"));
+    // What a pump in service is told is what its renewal must repeat.
+    let pass = ward.enrolled("H3-000001", "one");
+    assert!(attributes(Some(&pass)).contains(&pump));
+    let unknown = ward.curl("/.well-known/est/nowhere/csrattrs", None, &[]);
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    ward.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_birth_certificate_brings_a_certificate_that_links_and_renews() {
     covers!("N14");
     let ward = Ward::open().await;

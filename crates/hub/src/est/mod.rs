@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `GET /.well-known/est/cacerts` | anyone | roots and issuing CAs; while roots change, how they vouch for each other |
 //! | `POST /.well-known/est/simpleenroll` | a birth certificate, or a one-time code | a first certificate |
+//! | `GET /.well-known/est/csrattrs` | anyone; a pump that is known is told its names | what to put into a request |
 //! | `POST /.well-known/est/simplereenroll` | the pump's own good certificate | the next certificate |
 //! | `GET /wardline/v1/provision` | the pump's own good certificate | goal key, release root, where to link |
 //! | `GET /wardline/v1/wipe/{pump}` | anyone | the signed order to wipe that pump, if there is one |
@@ -18,6 +19,7 @@
 //! |---|---|
 //! | `enrol.rs` | who asks, and whether it may |
 //! | `approval.rs` | the hospital's approval rules, and waiting for a person |
+//! | `attributes.rs` | what a client should put into its request |
 //! | `issue.rs` | from a request that may have a certificate to the certificate |
 //! | `label.rs` | labels |
 //! | `legacy.rs` | the listener for clients that speak only TLS 1.2 |
@@ -25,6 +27,7 @@
 //! | `wipe.rs` | the order to wipe a pump, and its receipt |
 
 mod approval;
+mod attributes;
 mod enrol;
 mod issue;
 mod label;
@@ -220,6 +223,7 @@ fn est_routes() -> Router<Arc<Hub>> {
     for base in ["/.well-known/est", "/.well-known/est/{label}"] {
         router = router
             .route(&format!("{base}/cacerts"), get(cacerts))
+            .route(&format!("{base}/csrattrs"), get(attributes::csrattrs))
             .route(&format!("{base}/simpleenroll"), post(enrol::simpleenroll))
             .route(&format!("{base}/simplereenroll"), post(enrol::simplereenroll))
             .route(&format!("{base}/serverkeygen"), any(serverkeygen))
