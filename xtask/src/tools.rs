@@ -51,6 +51,11 @@ const DEBIAN: &[Debian] = &[
     },
     Debian { present: || postgres_bin().is_some(), package: "postgresql", suite: "the store on PostgreSQL" },
     Debian { present: || has("chromium"), package: "chromium", suite: "the console in a real browser" },
+    Debian {
+        present: || has("zbarimg"),
+        package: "zbar-tools",
+        suite: "labels with QR codes, read by another program",
+    },
     Debian { present: || has("node"), package: "nodejs", suite: "the console in a real browser" },
     Debian { present: || has("npm"), package: "npm", suite: "the console in a real browser" },
     Debian { present: || has("python3"), package: "python3", suite: "TUF interoperability, licences" },

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use wardline_model::{Model, Serial};
+use wardline_wire::enrolment_code::EnrolmentCode;
 use zeroize::Zeroizing;
 
 use crate::sealed::Flush;
@@ -29,7 +30,8 @@ pub struct Config {
     /// Where the pump keeps its private keys.
     #[serde(default)]
     pub keys: Keys,
-    /// Where the hub is.
+    /// Where the hub is; a scanned label says it too, and may stand alone.
+    #[serde(default)]
     pub hub: HubPlace,
     /// The Unix socket of the therapy controller's port.
     #[serde(default)]
@@ -156,15 +158,12 @@ pub enum Enrolment {
         /// The file that holds the code.
         file: PathBuf,
     },
-}
-
-impl Enrolment {
-    /// The hospital's root certificate.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        let (Self::Birth { root, .. } | Self::Code { root, .. } | Self::CodeFile { root, .. }) = self;
-        root
-    }
+    /// By the label that the hospital printed for this pump and somebody scanned at it: hub, code and the root's
+    /// fingerprint in one text (docs: enrolment-code).
+    Scanned {
+        /// The text of the label's QR code.
+        scan: String,
+    },
 }
 
 /// Why a configuration cannot be used. Each says what to change.
@@ -213,7 +212,8 @@ impl Config {
     /// # Errors
     /// A sentence that names the field and what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut config: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        config.take_label()?;
         for (field, place) in [("hub.link", &config.hub.link), ("hub.est", &config.hub.est)] {
             check_place(place).map_err(|why| format!("{field}: {why}"))?;
         }
@@ -221,6 +221,22 @@ impl Config {
             return Err(format!("queue_events: expected {} to {}", QUEUE.start(), QUEUE.end()));
         }
         Ok(config)
+    }
+
+    /// A pump whose label was scanned has its hub from there.
+    fn take_label(&mut self) -> Result<(), String> {
+        let Enrolment::Scanned { scan } = &self.enrolment else { return Ok(()) };
+        let label: EnrolmentCode = scan.parse().map_err(|why| format!("enrolment.scanned: the scanned text {why}"))?;
+        if label.serial != self.serial {
+            return Err(format!(
+                "enrolment.scanned: the label is for serial number {}, and this pump is {}: scan this pump's own label",
+                label.serial, self.serial
+            ));
+        }
+        if self.hub == HubPlace::default() {
+            self.hub = HubPlace { link: label.link, est: label.est, name: label.name };
+        }
+        Ok(())
     }
 
     /// Where the device key is.
@@ -236,6 +252,13 @@ impl Config {
 
 /// The fewest and the most events that a pump may keep: two busy days, and what fits into 100 MB of journal.
 const QUEUE: std::ops::RangeInclusive<u32> = 1_000..=100_000;
+
+impl Default for HubPlace {
+    /// Nowhere yet.
+    fn default() -> Self {
+        Self { link: String::new(), est: String::new(), name: Self::default_name() }
+    }
+}
 
 impl HubPlace {
     fn default_name() -> String {
@@ -279,6 +302,32 @@ mod tests {
         let tpm = with(|text| text.replace("\"model\"", "\"keys\": {\"tpm2\": {}}, \"model\"")).expect("good");
         let Keys::Tpm2 { place, nv_index, .. } = tpm.keys else { panic!("a TPM was chosen") };
         assert_eq!((place.to_string().as_str(), nv_index.0), ("/dev/tpmrm0", 0x0180_5744));
+    }
+
+    #[test]
+    fn a_scanned_label_says_where_the_hub_is_and_must_be_this_pumps() {
+        let root = "AB".repeat(32);
+        let scanned = |serial: &str| {
+            let label =
+                format!("WARDLINE:1/HUB.EXAMPLE.ORG:7444/HUB.EXAMPLE.ORG:7443/{serial}/7K3QX0123456789ABCDE/{root}");
+            Config::parse(&format!(
+                r#"{{"state": "/s", "model": "Halcyon 3", "serial": "H3-000001", "enrolment": {{"scanned": {{"scan": "{label}"}}}}}}"#
+            ))
+        };
+        let config = scanned("H3-000001").expect("good");
+        assert_eq!(
+            (config.hub.link.as_str(), config.hub.est.as_str()),
+            ("hub.example.org:7443", "hub.example.org:7444")
+        );
+        let other = scanned("H3-000002").expect_err("another pump's label");
+        assert!(other.contains("this pump is H3-000001"), "{other}");
+        let torn = with(|text| {
+            text.replace(
+                r#"{ "code": { "root": "/etc/wardline/root.pem", "code": "AAAA-BBBB" } }"#,
+                r#"{"scanned": {"scan": "WARDLINE:1/x"}}"#,
+            )
+        });
+        assert!(torn.expect_err("torn").contains("Scan it again"));
     }
 
     #[test]

@@ -15,11 +15,13 @@
 //! | `kept.rs` | what the sealed file holds |
 //! | `key.rs` | the private keys, in software or in a TPM |
 //! | `request.rs` | certificate requests, and reading what came back |
+//! | `bootstrap.rs` | the first root, by the fingerprint on a label |
 //! | `est.rs` | the HTTPS client of the hub's enrolment listener |
 //! | `steps.rs` | enrol, provision, renew, prove: one step from what is kept to what is kept next |
 //! | `farewell.rs` | asking for a wipe order, and handing in its receipt |
 //! | `pace.rs` | when the next step is due |
 
+mod bootstrap;
 mod est;
 mod farewell;
 mod kept;

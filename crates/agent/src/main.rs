@@ -32,6 +32,7 @@ A first configuration:
     \"enrolment\": { \"code\": { \"root\": \"/etc/wardline/root.pem\", \"code\": \"the one-time code\" } }
   }
 
+A pump whose label was scanned needs no hub and no root there: \"enrolment\": { \"scanned\": { \"scan\": \"WARDLINE:1/…\" } }.
 What the therapy controller must do is in docs/maker/controller-port.md.
 Logs go to standard error; WARDLINE_LOG=debug shows more.";
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub legacy_est: Option<SocketAddr>,
     /// Host and port of the live link as pumps reach it; `link` when not given.
     pub link_public: Option<String>,
+    /// Host and port of enrolment as pumps reach it; `est` when not given. It stands on the labels of new pumps.
+    pub est_public: Option<String>,
     /// Where third parties ask about certificates over plain HTTP (CRL, OCSP); nowhere when not given.
     pub status: Option<SocketAddr>,
     /// The start of that place's address as the hospital's servers reach it, such as `http://pki.example.org`. Pumps'
@@ -140,6 +142,7 @@ impl Default for Config {
             console: at(7445),
             legacy_est: None,
             link_public: None,
+            est_public: None,
             status: None,
             status_public: None,
             short_lived: false,

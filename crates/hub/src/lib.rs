@@ -21,6 +21,7 @@
 //! | `status` | CRL and OCSP for third parties, over plain HTTP |
 //! | `console` | HTTP API and web console |
 //! | `tasks` | what runs by the clock: planner, checkpoints, expiry |
+//! | `sheet` | labels with QR codes for new pumps |
 //! | `server` | starts and ends all of it |
 
 pub mod approval;
@@ -41,6 +42,7 @@ mod patience;
 mod refusals;
 pub mod repo;
 pub mod server;
+pub mod sheet;
 pub mod state;
 pub mod status;
 pub mod tasks;

@@ -298,12 +298,36 @@ fn console_of(hub: &Arc<Hub>) -> Arc<Console> {
             let links = Arc::clone(&hub.links);
             Box::new(move |suspicion| links.suspicions().push(suspicion))
         },
+        place: label_place(hub),
         audit_key: hub.audit_key.clone(),
         changes: Arc::clone(&hub.changes),
         ledger: Arc::clone(&hub.ledger),
         now,
     };
     Console::new(hub.store.clone(), wiring, console::Settings::default())
+}
+
+/// What a new pump's label says of this hub. The root is asked for each time: it may be replaced while the hub runs.
+fn label_place(hub: &Arc<Hub>) -> console::LabelPlace {
+    let root = Arc::clone(hub);
+    let Config { est_public, est, link_public, link, hub_name, .. } = &hub.config;
+    let place = |public: &Option<String>, bound: &SocketAddr| reached_at(public.as_deref(), *bound, hub_name);
+    console::LabelPlace {
+        est: place(est_public, est),
+        link: place(link_public, link),
+        name: hub_name.clone(),
+        root: Box::new(move || root.root().fingerprint()),
+    }
+}
+
+/// Where pumps reach a listener: what the operator says, or where it listens. One that listens everywhere is reached by
+/// the hub's name.
+pub(crate) fn reached_at(public: Option<&str>, bound: SocketAddr, name: &str) -> String {
+    match public {
+        Some(place) => place.to_owned(),
+        None if bound.ip().is_unspecified() => format!("{name}:{}", bound.port()),
+        None => bound.to_string(),
+    }
 }
 
 /// The planner, wired to the goal key and the links.

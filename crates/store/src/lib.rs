@@ -75,7 +75,7 @@ pub use events::{Appended, EventRow, Journal};
 pub use goals::{GoalRow, NewGoal};
 pub use keys::MasterKey;
 pub use notices::{Heard, Neighbours, Notice, Turn};
-pub use page::{Page, PageRequest};
+pub use page::{LARGEST_PAGE, Page, PageRequest};
 pub use presence::LinkChange;
 pub use pumps::{
     Cap, ExpectedPump, FleetCounts, HeldPump, LifecycleChange, LinkFilter, PumpQuery, PumpRow, PumpSort, Quarantine,

@@ -1,8 +1,13 @@
 //! `wardline enrol`: who is expected, and one-time codes for pumps without a maker's certificate.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use wardline_api::RouteId;
 use wardline_api::types::{Enrolment, ExpectedPump, MadeCodes, NewCodes};
+
+use wardline_model::CareArea;
 
 use crate::cli::Access;
 use crate::client::{Client, typed};
@@ -66,6 +71,15 @@ struct Codes {
     /// How many hours the codes live, 1 to 168
     #[arg(long, default_value_t = 24)]
     hours: u32,
+    /// Without names: only the expected pumps of this care area
+    #[arg(long, conflicts_with = "pumps")]
+    care_area: Option<CareArea>,
+    /// Without names: only expected pumps that have no code that can still be used
+    #[arg(long, conflicts_with = "pumps")]
+    without_code: bool,
+    /// Write a page of labels with QR codes to print (A4); the codes are in it, so treat it as a secret until they are used
+    #[arg(long, value_name = "FILE.html")]
+    sheet: Option<PathBuf>,
 }
 
 impl Enrol {
@@ -134,14 +148,36 @@ impl Withdraw {
     }
 }
 
+/// Writes the labels into a file that only its owner may read. A file that is there already is kept.
+fn write_sheet(file: &Path, made: MadeCodes) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let count = made.codes.len();
+    let page = wardline_hub::sheet::page(made.codes, |code| print::moment(code.expires));
+    let page = page.context("the labels could not be drawn")?;
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let written = out.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
+    written
+        .and_then(|out| out.write_all(page.as_bytes()))
+        .with_context(|| format!("cannot write {}: the codes are lost; make them again", file.display()))?;
+    println!("{count} labels in {}. Print the page, cut it, and scan each label at its pump.", file.display());
+    println!("Each code works once, for its pump only. Delete the file when it is printed.");
+    Ok(())
+}
+
 impl Codes {
     fn run(self, client: &Client, access: &Access) -> anyhow::Result<()> {
         let pumps = target::find_all(client, &self.pumps)?;
-        let answer = client.send(RouteId::ApiCodesCreate, &[], &NewCodes { pumps, hours: Some(self.hours) })?;
+        let without_code = Some(self.without_code);
+        let order = NewCodes { pumps, hours: Some(self.hours), care_area: self.care_area.clone(), without_code };
+        let answer = client.send(RouteId::ApiCodesCreate, &[], &order)?;
         if access.json {
             return print::json(&answer);
         }
         let made: MadeCodes = typed(answer)?;
+        if let Some(file) = &self.sheet {
+            return write_sheet(file, made);
+        }
         let rows = made.codes.iter().map(|code| {
             vec![code.name.clone(), code.care_area.to_string(), code.code.clone(), print::moment(code.expires)]
         });

@@ -12,10 +12,12 @@
 //! | [`limits`] | every size, with its reason |
 //! | [`frame`] | length and message to bytes and back |
 //! | [`posture`] | what a pump signs when it states its posture |
+//! | [`enrolment_code`] | what the QR code on a new pump's label says |
 //! | [`text`] | what text may hold |
 //! | [`version`] | which protocol version two peers speak |
 
 mod convert;
+pub mod enrolment_code;
 pub mod frame;
 pub mod limits;
 pub mod posture;

@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use wardline_model::{Serial, Time, covers};
 use wardline_pump::identity::{self, Held, IdentityRules, IdentityStep as Step, Pins, Successor};
+use wardline_wire::enrolment_code::EnrolmentCode;
 use zeroize::Zeroizing;
 
 use super::Failed;
@@ -129,13 +130,17 @@ pub(crate) async fn act(
 }
 
 async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) -> Result<Kept, Failed> {
-    let root = settings.enrolment.root();
     // What the pump has come to believe counts, whatever the file says now.
-    let first = match &kept {
-        Some(kept) => kept.root()?,
-        None => CertificateDer::from_pem_file(root)
-            .map_err(|error| unreadable("the hospital's root", root, &error))?
-            .to_vec(),
+    let first = match (&kept, &settings.enrolment) {
+        (Some(kept), _) => kept.root()?,
+        (None, Enrolment::Birth { root, .. } | Enrolment::Code { root, .. } | Enrolment::CodeFile { root, .. }) => {
+            CertificateDer::from_pem_file(root)
+                .map_err(|error| unreadable("the hospital's root", root, &error))?
+                .to_vec()
+        }
+        (None, Enrolment::Scanned { scan }) => {
+            super::bootstrap::root(&settings.est, &settings.name, label(scan)?.root).await?
+        }
     };
     let roots = if kept.is_some() { believed.to_vec() } else { vec![first.clone()] };
     let (tls, credentials) = match &settings.enrolment {
@@ -145,6 +150,9 @@ async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) ->
             let code = std::fs::read_to_string(file).map(Zeroizing::new);
             let code = code.map_err(|error| Failed::new(format!("the one-time code {}: {error}", file.display())))?;
             (est::stranger(&roots)?, Some(est::basic(&settings.serial, code.trim())?))
+        }
+        Enrolment::Scanned { scan } => {
+            (est::stranger(&roots)?, Some(est::basic(&settings.serial, &label(scan)?.code)?))
         }
     };
     let mut est = Est::open(&settings.est, &settings.name, tls).await?;
@@ -165,6 +173,11 @@ async fn enrol(settings: &Settings, kept: Option<Kept>, believed: &[Vec<u8>]) ->
         kept.current = fresh;
     }
     Ok(kept)
+}
+
+/// The label that was scanned; the configuration was checked when it was read.
+fn label(scan: &str) -> Result<EnrolmentCode, Failed> {
+    scan.parse().map_err(|why| Failed::new(format!("the scanned text {why}")))
 }
 
 /// A pump with its birth certificate.

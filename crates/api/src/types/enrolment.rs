@@ -57,6 +57,10 @@ api_type! {
     pub struct NewCodes {
         /// One code for each of these pumps; when empty, for every expected pump (at most 200).
         pub pumps: Vec<PumpId>,
+        /// When no pump is named: only those of this care area.
+        pub care_area: Option<CareArea>,
+        /// When no pump is named: only those that have no code that can still be used.
+        pub without_code: Option<bool>,
         /// How many hours the codes live, 1 to 168; 24 when left out.
         pub hours: Option<u32>,
     }
@@ -75,10 +79,14 @@ api_type! {
         pub name: String,
         /// Where it will belong.
         pub care_area: CareArea,
+        /// Its model.
+        pub model: Model,
         /// The maker's serial number.
         pub serial: Serial,
         /// The code.
         pub code: String,
+        /// The text for the label's QR code: hub, serial number, code and the root's fingerprint (docs: enrolment-code).
+        pub scan: String,
         /// When it ends.
         pub expires: Time,
     }

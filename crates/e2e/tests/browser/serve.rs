@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use wardline_hub::changes::Changes;
-use wardline_hub::console::{Console, Settings, Wiring, router};
+use wardline_hub::console::{Console, LabelPlace, Settings, Wiring, router};
 use wardline_store::{MasterKey, Store, sqlite_url};
 
 use super::ward::now;
@@ -43,6 +43,12 @@ impl Hub {
             }),
             stranger: Box::new(|_, _, _| ()),
             suspect: Box::new(|_| ()),
+            place: LabelPlace {
+                est: "hub.example.org:7444".into(),
+                link: "hub.example.org:7443".into(),
+                name: "hub.wardline.internal".into(),
+                root: Box::new(|| wardline_model::Digest::from_bytes([0xab; 32])),
+            },
             audit_key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]),
             changes: Arc::clone(&changes),
             ledger,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::DefaultClock, state::keyed::HashMapStateStore};
 use tokio::sync::watch;
-use wardline_model::{PumpId, Span, Time};
+use wardline_model::{Digest, PumpId, Span, Time};
 use wardline_store::{Actor, Decision, RegistryEntry, Store, StoreError};
 
 use super::fleet::Fleet;
@@ -44,6 +44,17 @@ pub type Uploads = Box<
 
 /// Counts somebody who was refused: what was claimed, from where, and why as a word.
 pub type Strangers = Box<dyn Fn(&str, &str, &'static str) + Send + Sync>;
+/// Where new pumps find this hub, and how they know it: the same on every label.
+pub struct LabelPlace {
+    /// Host and port of enrolment, as pumps reach it.
+    pub est: String,
+    /// Host and port of the live link, as pumps reach it.
+    pub link: String,
+    /// The name in the hub's certificate.
+    pub name: String,
+    /// SHA-256 of the fleet's root certificate, which pumps must come to believe.
+    pub root: Box<dyn Fn() -> Digest + Send + Sync>,
+}
 
 /// How the console reaches the rest of the hub.
 pub struct Wiring {
@@ -57,6 +68,8 @@ pub struct Wiring {
     pub stranger: Strangers,
     /// Passes on a sign that a key is in two hands.
     pub suspect: Box<dyn Fn(crate::link::Suspicion) + Send + Sync>,
+    /// What a new pump's label says of this hub.
+    pub place: LabelPlace,
     /// The key that signs checkpoints of the audit trail.
     pub audit_key: SigningKey,
     /// What changed, told by whoever writes about a pump.

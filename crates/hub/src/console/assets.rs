@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fault::Fault;
 
-const STYLE: &str = include_str!("../../assets/console.css");
+const STYLE: &str = concat!(include_str!("../../assets/console.css"), include_str!("../../assets/label.css"));
 const SCRIPT: &str = include_str!("../../assets/console.js");
 const ICON: &str = include_str!("../../assets/icon.svg");
 

@@ -1,5 +1,6 @@
 //! Enrolment: who is expected, who is on the way, and one-time codes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,13 +9,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
-use qrcode::QrCode;
-use qrcode::render::svg;
 use wardline_api::Permission;
 use wardline_api::types::{CodeRow, Enrolment, ExpectedPump, MadeCode, MadeCodes, ManifestResult, NewCodes, RowError};
 use wardline_fleet::manifest;
-use wardline_model::{Lifecycle, PumpId, Span};
+use wardline_model::{CareArea, Lifecycle, PumpId, Serial, Span};
 use wardline_store as store;
+use wardline_wire::enrolment_code::EnrolmentCode;
 
 use super::app::Console;
 use super::fault::Fault;
@@ -22,6 +22,7 @@ use super::guard::{Caller, Fields, decision, query};
 use super::page::{self, Frame, pumps, show};
 use super::pump::json;
 use super::{enrolment_requests, words};
+use crate::sheet;
 
 /// The most rows listed and the most codes made at once: a page of paper has a dozen, a day's work a hundred.
 const MOST: u32 = 200;
@@ -90,6 +91,31 @@ pub(super) async fn api(State(console): State<Arc<Console>>) -> Result<Json<Enro
     Ok(Json(load(&console).await?))
 }
 
+/// The expected pumps that an order without names means.
+async fn waiting(console: &Console, order: &NewCodes) -> Result<Vec<PumpId>, Fault> {
+    let mut out = BTreeSet::new();
+    if order.without_code == Some(true) {
+        let codes = console.store.enrolment_codes(console.now()).await?;
+        out.extend(codes.into_iter().filter(|code| code.used.is_none()).map(|code| code.pump));
+    }
+    let query = store::PumpQuery {
+        lifecycle: Some(Lifecycle::Expected),
+        care_area: order.care_area.clone(),
+        page: store::PageRequest { page: 0, page_size: store::LARGEST_PAGE },
+        ..store::PumpQuery::default()
+    };
+    let rows = console.store.pumps(&query).await?.rows.into_iter().map(|row| row.id);
+    Ok(rows.filter(|id| !out.contains(id)).take(MOST as usize).collect())
+}
+
+/// The text of a label.
+fn scan(console: &Console, serial: &Serial, code: &str) -> String {
+    let place = &console.wiring.place;
+    let (est, link, name) = (place.est.clone(), place.link.clone(), place.name.clone());
+    let code = code.replace('-', "");
+    EnrolmentCode { est, link, name, serial: serial.clone(), code, root: (place.root)() }.to_string()
+}
+
 async fn make_codes(console: &Console, caller: &Caller, order: &NewCodes) -> Result<MadeCodes, Fault> {
     let hours = order.hours.unwrap_or(HOURS);
     if hours == 0 || hours > MOST_HOURS {
@@ -98,13 +124,9 @@ async fn make_codes(console: &Console, caller: &Caller, order: &NewCodes) -> Res
     if order.pumps.len() > MOST as usize {
         return Err(Fault::bad(format!("at most {MOST} codes at once")));
     }
-    let ids: Vec<PumpId> = if order.pumps.is_empty() {
-        listed(console, Lifecycle::Expected).await?.into_iter().map(|pump| pump.id).collect()
-    } else {
-        order.pumps.clone()
-    };
+    let ids: Vec<PumpId> = if order.pumps.is_empty() { waiting(console, order).await? } else { order.pumps.clone() };
     if ids.is_empty() {
-        return Err(Fault::refused("no pump is expected: import a list of pumps first"));
+        return Err(Fault::refused("no expected pump needs a code: import a list of pumps first, or name the pumps"));
     }
     let by = decision(console, caller, "one-time code for enrolment");
     let mut codes = Vec::new();
@@ -124,6 +146,8 @@ async fn make_codes(console: &Console, caller: &Caller, order: &NewCodes) -> Res
             pump: id,
             name: pump.asset_tag.to_string(),
             care_area: pump.care_area,
+            model: pump.model,
+            scan: scan(console, &pump.serial, &made.code),
             serial: pump.serial,
             code: made.code,
             expires: made.expires,
@@ -233,7 +257,7 @@ struct EnrolmentPage {
     may_enrol: bool,
     errors: Vec<RowError>,
     typed: Typed,
-    areas: Arc<std::collections::BTreeSet<String>>,
+    areas: Arc<BTreeSet<String>>,
     section: enrolment_requests::Section,
 }
 
@@ -288,16 +312,11 @@ pub(super) async fn form_manifest(
     page(&console, &caller, None, result.errors, Typed { manifest: text.into(), ..Typed::default() }).await
 }
 
-struct Card {
-    code: MadeCode,
-    picture: String,
-}
-
 #[derive(Template)]
 #[template(path = "codes.html")]
 struct CodesPage {
     frame: Frame,
-    cards: Vec<Card>,
+    labels: Vec<sheet::Label>,
 }
 
 /// `POST /enrolment/codes`: the only time that the codes can be read.
@@ -310,18 +329,19 @@ pub(super) async fn form_codes(
     for text in fields.all("pump") {
         ids.push(super::pump::pump_id(text)?);
     }
-    if ids.is_empty() && fields.get("all") != "yes" {
+    let all = fields.get("all") == "yes";
+    if ids.is_empty() && !all {
         return Err(Fault::bad("choose the pumps that need a code first"));
     }
+    let care_area = match fields.get("area") {
+        text if text.is_empty() || !all => None,
+        text => Some(CareArea::new(text).map_err(|why| Fault::bad(format!("the care area {why}")))?),
+    };
     let hours = fields.get("hours").parse().map_err(|_| Fault::bad("hours: expected a whole number"))?;
-    let made = make_codes(&console, &caller, &NewCodes { pumps: ids, hours: Some(hours) }).await?;
-    let cards = made.codes.into_iter().map(|code| Card { picture: qr(&code.code), code }).collect();
-    show(&CodesPage { frame: Frame::new("One-time codes", "enrolment", Some(&caller), console.now()).still(), cards })
-}
-
-/// A QR code as SVG without styles; empty when the text is too long for one (a code never is).
-fn qr(text: &str) -> String {
-    let Ok(code) = QrCode::new(text.as_bytes()) else { return String::new() };
-    let svg = code.render::<svg::Color<'_>>().min_dimensions(112, 112).quiet_zone(true).build();
-    svg.split_once("?>").map_or(svg.clone(), |(_, rest)| rest.to_owned())
+    let order =
+        NewCodes { pumps: if all { Vec::new() } else { ids }, hours: Some(hours), care_area, without_code: Some(all) };
+    let made = make_codes(&console, &caller, &order).await?;
+    let now = console.now();
+    let labels = sheet::labels(made.codes, |code| page::moment(&code.expires, &now));
+    show(&CodesPage { frame: Frame::new("One-time codes", "enrolment", Some(&caller), now).still(), labels })
 }

@@ -50,7 +50,7 @@ mod views;
 mod wipe;
 mod words;
 
-pub use app::{Console, PeerAddress, Settings, Uploads, Wiring};
+pub use app::{Console, LabelPlace, PeerAddress, Settings, Uploads, Wiring};
 pub use routes::router;
 
 /// Reads a form, for fuzzing.

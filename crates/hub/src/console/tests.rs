@@ -16,7 +16,7 @@ use wardline_api::{Method, Role};
 use wardline_model::{AssetTag, CareArea, Lifecycle, Model, PumpId, Serial, Span, Time};
 use wardline_store::{Actor, Decision, ExpectedPump, LifecycleChange, MasterKey, NewUser, Store, sqlite_url};
 
-use super::{Console, Settings, Wiring, router};
+use super::{Console, LabelPlace, Settings, Wiring, router};
 
 /// The name by which the tests' browser calls the hub.
 const HOST: &str = "hub.wardline.internal:7445";
@@ -67,6 +67,12 @@ impl Hub {
             }),
             stranger: Box::new(|_, _, _| ()),
             suspect: Box::new(|_| ()),
+            place: LabelPlace {
+                est: "hub.example.org:7444".into(),
+                link: "hub.example.org:7443".into(),
+                name: "hub.wardline.internal".into(),
+                root: Box::new(|| wardline_model::Digest::from_bytes([0xab; 32])),
+            },
             audit_key: SigningKey::from_bytes(&[7; 32]),
             changes: Arc::default(),
             ledger,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use wardline_model::PumpId;
 
 use crate::door::HttpPeer;
+use crate::server::reached_at;
 use crate::state::Hub;
 use crate::tls::Shown;
 
@@ -43,21 +44,10 @@ pub(super) async fn provision(
     Ok(Json(Provision {
         pump: pump.pump,
         hub: hub.config.hub_name.clone(),
-        link: link_of(&hub),
+        link: reached_at(hub.config.link_public.as_deref(), hub.config.link, &hub.config.hub_name),
         goal_key: base64::engine::general_purpose::STANDARD.encode(hub.goal_key.verifying_key().as_bytes()),
         tuf_root: newest_root(&hub).await?,
     }))
-}
-
-/// Where pumps reach the live link: what the operator says, or where it listens. A hub that listens everywhere is reached
-/// by its name.
-fn link_of(hub: &Hub) -> String {
-    let bound = hub.config.link;
-    match &hub.config.link_public {
-        Some(place) => place.clone(),
-        None if bound.ip().is_unspecified() => format!("{}:{}", hub.config.hub_name, bound.port()),
-        None => bound.to_string(),
-    }
 }
 
 async fn newest_root(hub: &Hub) -> Result<Option<String>, Problem> {

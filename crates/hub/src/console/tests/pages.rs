@@ -102,7 +102,7 @@ async fn codes_are_shown_once_with_a_picture() {
     let (session, csrf) = hub.session("anna").await;
     let answer = hub.form("/enrolment/codes", As::Session(&session, &csrf), &format!("pump={id}&hours=24")).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    let code = answer.body.split("<p class=\"mono\">").nth(1).unwrap().split('<').next().unwrap();
+    let code = answer.body.split("<p class=\"code\">").nth(1).unwrap().split('<').next().unwrap();
     assert!(code.len() >= 20, "{code}");
     assert!(answer.body.contains("<svg") && answer.body.contains("INF-1"));
     let page = hub.get("/enrolment", As::Session(&session, &csrf)).await;
