@@ -148,17 +148,19 @@ impl Withdraw {
     }
 }
 
-/// Writes the labels into a file that only its owner may read. A file that is there already is kept.
-fn write_sheet(file: &Path, made: MadeCodes) -> anyhow::Result<()> {
-    use std::io::Write as _;
+/// The file for the labels, which only its owner may read; made before any code is, and never over another one.
+fn new_sheet(file: &Path) -> anyhow::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt as _;
+    let new = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    new.with_context(|| format!("cannot make {}; no code was made", file.display()))
+}
+
+fn write_sheet(file: &Path, mut out: std::fs::File, made: MadeCodes) -> anyhow::Result<()> {
+    use std::io::Write as _;
     let count = made.codes.len();
     let page = wardline_hub::sheet::page(made.codes, |code| print::moment(code.expires));
     let page = page.context("the labels could not be drawn")?;
-    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let written = out.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
-    written
-        .and_then(|out| out.write_all(page.as_bytes()))
+    out.write_all(page.as_bytes())
         .with_context(|| format!("cannot write {}: the codes are lost; make them again", file.display()))?;
     println!("{count} labels in {}. Print the page, cut it, and scan each label at its pump.", file.display());
     println!("Each code works once, for its pump only. Delete the file when it is printed.");
@@ -167,6 +169,7 @@ fn write_sheet(file: &Path, made: MadeCodes) -> anyhow::Result<()> {
 
 impl Codes {
     fn run(self, client: &Client, access: &Access) -> anyhow::Result<()> {
+        let sheet = self.sheet.as_deref().map(new_sheet).transpose()?;
         let pumps = target::find_all(client, &self.pumps)?;
         let without_code = Some(self.without_code);
         let order = NewCodes { pumps, hours: Some(self.hours), care_area: self.care_area.clone(), without_code };
@@ -175,8 +178,8 @@ impl Codes {
             return print::json(&answer);
         }
         let made: MadeCodes = typed(answer)?;
-        if let Some(file) = &self.sheet {
-            return write_sheet(file, made);
+        if let Some((file, out)) = self.sheet.as_deref().zip(sheet) {
+            return write_sheet(file, out, made);
         }
         let rows = made.codes.iter().map(|code| {
             vec![code.name.clone(), code.care_area.to_string(), code.code.clone(), print::moment(code.expires)]

@@ -10,6 +10,7 @@
 
 mod damage;
 mod kill;
+mod provisioning;
 mod roll_over;
 mod ward;
 

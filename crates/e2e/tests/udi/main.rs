@@ -70,11 +70,11 @@ impl Dice {
     }
 
     fn gtin(&mut self) -> String {
-        let digits: Vec<u64> = (0..13).map(|_| self.below(10)).collect();
+        let mut digits: Vec<u64> = (0..13).map(|_| self.below(10)).collect();
         // Written down anew, not taken from what is tested: weight 3 for the first digit, the third, and so on.
         let sum: u64 = digits.iter().enumerate().map(|(i, d)| if i % 2 == 0 { d * 3 } else { *d }).sum();
-        let all = digits.iter().chain(std::iter::once(&((10 - sum % 10) % 10))).map(u64::to_string);
-        all.collect()
+        digits.push((10 - sum % 10) % 10);
+        digits.iter().map(u64::to_string).collect()
     }
 }
 
