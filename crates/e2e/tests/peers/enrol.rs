@@ -35,6 +35,30 @@ async fn the_authorities_come_as_the_standard_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_makers_guide_works_as_it_stands() {
+    let ward = Ward::open().await;
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/maker/est.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide");
+    let lines = guide.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```")).expect("its lines").0;
+    let port = ward.running.est_addr.port();
+    let script = lines.replace(":7444", &format!(":{port}"));
+    std::fs::copy(&ward.root, ward.path("root.pem")).expect("the root");
+    // The guide trusts the hospital's DNS.
+    std::fs::write(ward.path(".curlrc"), format!("resolve = {}:{port}:127.0.0.1\n", super::ward::HUB))
+        .expect("written");
+    let code = ward.code(ward.pumps[0]).await;
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &script]).current_dir(ward.folder.path());
+    bash.env("CURL_HOME", ward.folder.path()).env("SERIAL", "H3-000001").env("CODE", code);
+    let out = bash.output().expect("bash");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert!(said.contains("pump.pem: OK") && said.contains("next.pem: OK"), "{said}");
+    assert_eq!(ward.standing(ward.pumps[0]).await, (2, "enrolled".into()));
+    ward.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_request_should_hold_is_told_and_openssl_reads_it() {
     let ward = Ward::open().await;
     let attributes = |pass: Option<&Pass>| {
