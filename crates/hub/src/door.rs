@@ -23,7 +23,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -230,13 +230,18 @@ impl Caller {
     }
 
     async fn greet_pump(self, tcp: TcpStream, tls: &TlsAcceptor) -> Option<Served> {
-        let greeted = match self.accept(tcp, tls).await {
-            Ok(stream) => self.pump_of(&stream).map(|peer| (stream, peer)),
-            Err(refusal) => Err(refusal),
+        let mut stream = match self.accept(tcp, tls).await {
+            Ok(stream) => stream,
+            Err(refusal) => return self.turn_away(refusal).await,
         };
-        match greeted {
-            Ok((stream, peer)) => Some(self.link(stream, peer)),
-            Err(refusal) => self.turn_away(refusal).await,
+        match self.pump_of(&stream) {
+            Ok(peer) => Some(self.link(stream, peer)),
+            Err(refusal) => {
+                // A connection that ends as it should tells the pump from a broken network: it asks what it did wrong.
+                let within = Duration::from_secs(self.hub.config.limits.handshake_s);
+                let _ = tokio::time::timeout(within, stream.shutdown()).await;
+                self.turn_away(refusal).await
+            }
         }
     }
 

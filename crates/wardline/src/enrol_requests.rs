@@ -1,4 +1,4 @@
-//! `wardline enrol approvals|approve|deny`: pumps that wait for a person before their first certificate.
+//! `wardline enrol approvals`, `enrol approve` and `enrol deny`: pumps that wait for a person before their first certificate.
 
 use clap::Args;
 use wardline_api::RouteId;
