@@ -21,6 +21,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
                 Some(Body::Hello(hello)) => drop(Greeting::try_from(hello)),
                 Some(Body::Report(report)) => drop(wardline_model::Report::try_from(report)),
                 Some(Body::Events(events)) => drop(events.checked()),
+                Some(Body::Posture(posture)) => {
+                    let _ = wardline_wire::posture::signed_bytes(wardline_model::PumpId::from_bytes([7; 16]), &posture);
+                }
                 Some(Body::Heartbeat(_) | Body::Bye(_)) | None => {}
             },
         }
