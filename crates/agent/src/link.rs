@@ -110,7 +110,7 @@ pub(crate) fn believe(roots: &[Vec<u8>]) -> Result<Arc<Believer>, LinkError> {
     Ok(Arc::new(Believer { inner, hints }))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 

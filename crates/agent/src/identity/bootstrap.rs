@@ -13,9 +13,11 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use wardline_model::{Digest, covers};
+use wardline_release::sha256;
 
 use super::Failed;
 use super::est::Est;
+use crate::link::provider;
 
 /// Believes every hub: whoever it is, only a certificate with the right fingerprint is taken from it.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl ServerCertVerifier for Anybody {
 /// Fetches the root with this fingerprint from the hub at `place`.
 pub(super) async fn root(place: &str, name: &str, fingerprint: Digest) -> Result<Vec<u8>, Failed> {
     covers!("N13");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = provider();
     let verifier = Anybody(provider.signature_verification_algorithms);
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -70,8 +72,7 @@ pub(super) async fn root(place: &str, name: &str, fingerprint: Digest) -> Result
     let mut est = Est::open(place, name, Arc::new(config)).await?;
     for certificate in est.cacerts().await? {
         let bytes = certificate.to_der().map_err(|error| Failed::new(error.to_string()))?;
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
-        if hash.as_ref() == fingerprint.as_bytes() {
+        if sha256(&bytes) == fingerprint {
             return Ok(bytes);
         }
     }
